@@ -1,0 +1,46 @@
+"""Every length and count that a peer controls, with the reason for its number."""
+
+from __future__ import annotations
+
+GATEWAY_NAME_LENGTH = 32
+UNIT_NAME_LENGTH = 32
+
+BATCH_RECORDS = 256
+"""Most records in one batch."""
+
+BATCH_BYTES = 64 * 1024
+"""Most bytes of a batch before deflation; a message of this size passes every broker's default limit."""
+
+PAYLOAD_BYTES = 128 * 1024
+"""Most bytes of one MQTT payload that a receiver reads at all."""
+
+INFLATED_BYTES = 256 * 1024
+"""Most bytes a deflated payload may grow to; it is refused before it is parsed."""
+
+RECORD_BYTES = 8 * 1024
+"""Most bytes of one record: a full status with four outlet groups is about 1.5 KiB."""
+
+DETAILS_BYTES = 2 * 1024
+"""Most bytes of an event's details."""
+
+TEXT_LENGTH = 64
+"""Most characters kept of a text from a unit (safety rule S6)."""
+
+HELLO_UNITS = 64
+"""Most units one gateway may name."""
+
+SEQUENCE_MAX = 2**63 - 1
+"""Largest record number; what SQLite and PostgreSQL hold as an integer."""
+
+DEFLATE_FROM_BYTES = 2 * 1024
+"""A batch smaller than this goes as it is: a live event gains nothing from deflation."""
+
+RESEND_AFTER_S = 5.0
+"""What is unacknowledged for so long is sent again."""
+
+HEARTBEAT_S = 30.0
+LOST_AFTER_S = 90.0
+"""A gateway is lost this long after its last word."""
+
+KEEP_ALIVE_S = 30
+"""MQTT keep-alive of a gateway: paho notices a dead peer after twice that."""

@@ -3,6 +3,8 @@
 Sources: the status, cause and error bits of apc-modbus.md section 7, and smartconnect.md, "Events and notifications".
 """
 
+# ruff: noqa: E501  (a table: one row, one line)
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -15,43 +17,16 @@ NOTHING = "Nothing; this is for the record."
 SERVICE = "Move the load to another supply and have the unit serviced."
 
 _POWER = (
-    EventType(
-        "on_battery",
-        WARNING,
-        "The mains failed or left the accepted range; the battery carries the load.",
-        "Check the supply. If it does not return, shut the load down before the runtime is used up.",
-    ),
+    EventType("on_battery", WARNING, "The mains failed or left the accepted range; the battery carries the load.", "Check the supply. If it does not return, shut the load down before the runtime is used up."),
     EventType("mains_restored", INFO, "The mains are back and carry the load again.", NOTHING, "on_battery"),
-    EventType(
-        "low_battery",
-        CRITICAL,
-        "On battery with the runtime at or under its limit; the output is about to go off.",
-        "Shut the load down now.",
-    ),
-    EventType(
-        "low_battery_cleared", INFO, "The battery is no longer low.", "Let it recharge before you rely on it.", "low_battery"
-    ),
-    EventType(
-        "output_off",
-        CRITICAL,
-        "The output went off and nobody told it to: the load has no power.",
-        "Read the cause; restore the mains or clear the fault, then switch the output on.",
-    ),
+    EventType("low_battery", CRITICAL, "On battery with the runtime at or under its limit; the output is about to go off.", "Shut the load down now."),
+    EventType("low_battery_cleared", INFO, "The battery is no longer low.", "Let it recharge before you rely on it.", "low_battery"),
+    EventType("output_off", CRITICAL, "The output went off and nobody told it to: the load has no power.", "Read the cause; restore the mains or clear the fault, then switch the output on."),
     EventType("output_off_commanded", INFO, "The output was switched off by a command.", NOTHING),
     EventType("output_on", INFO, "The output is on again.", "Check that the load has come back.", "output_off"),
-    EventType(
-        "shutdown_imminent",
-        WARNING,
-        "A turn-off countdown runs: the output goes off when it ends.",
-        "If you did not ask for it, cancel the pending shutdown at the unit.",
-    ),
+    EventType("shutdown_imminent", WARNING, "A turn-off countdown runs: the output goes off when it ends.", "If you did not ask for it, cancel the pending shutdown at the unit."),
     EventType("shutdown_cancelled", INFO, "The turn-off countdown was cancelled.", NOTHING, "shutdown_imminent"),
-    EventType(
-        "bypass",
-        CRITICAL,
-        "The unit went to bypass by itself: the load is on raw mains without battery.",
-        "Look for an overload or a fault; clear it and leave bypass.",
-    ),
+    EventType("bypass", CRITICAL, "The unit went to bypass by itself: the load is on raw mains without battery.", "Look for an overload or a fault; clear it and leave bypass."),
     EventType("bypass_commanded", INFO, "The unit was put into bypass by a command.", "Leave bypass when the work is done."),
     EventType("bypass_ended", INFO, "The unit left bypass and protects the load again.", NOTHING, "bypass"),
     EventType("unit_restarted", INFO, "The unit initialised its system anew.", "If nobody restarted it, watch it."),
@@ -61,7 +36,7 @@ _POWER = (
     EventType("avr_trim_ended", INFO, "The unit no longer lowers the mains voltage.", NOTHING, "avr_trim"),
     EventType("outlet_group_off", WARNING, "A switched outlet group went off.", "If nobody asked for it, look for load shedding."),
     EventType("outlet_group_on", INFO, "A switched outlet group went on.", NOTHING, "outlet_group_off"),
-)
+)  # fmt: skip
 
 _FAULTS = (
     ("overload", CRITICAL, "The load is above the unit's rating.", "Unplug what is not needed until the load is under 80 %."),

@@ -29,8 +29,9 @@ class EventType(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One happening, as the gateway saw it.
 
-    `at` is when the reading that showed it was complete; it happened after `after`, the last reading that did not show it.
-    `found_afterwards`: it happened while the gateway was not watching. `severity` may be above the catalogue's (S20).
+    `at` is when the reading that showed it was complete; `after` is the last reading that did not show it.
+    `found_afterwards`: it happened while the gateway was not watching.
+    `severity` may be above the catalogue's (S20).
     `details` are readings and names that belong to it (Snapshot's names and units).
     """
 

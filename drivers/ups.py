@@ -1,7 +1,7 @@
 """The words every room uses for a UPS: who it is, what it says, what it can be told.
 
-Names carry their unit. `None` means "this unit does not report it"; 0 is a reading.
-Bit meanings: AN176 and 990-9840 as collected in apc-modbus.md, section 7.
+Names carry their unit. `None` means "this unit does not report it"; 0 is a reading. The whole vocabulary is
+imported from here; its long tables stand in `flags`, `events` and `catalogue`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from drivers.catalogue import CATALOGUE
 from drivers.events import Event, EventType, Severity
+from drivers.flags import Cause, Flag, State
 
 __all__ = [
     "CATALOGUE",
@@ -47,151 +48,6 @@ TEXT_LIMIT = 64
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """Cut a text from outside to its printable characters, `limit` of them at most (S6)."""
     return "".join(c for c in text if c.isprintable())[:limit].strip()
-
-
-class State(StrEnum):
-    """Where the output gets its power; exactly one holds (UPSStatus_BF bits 1 to 4)."""
-
-    ONLINE = "online"
-    ON_BATTERY = "on_battery"
-    BYPASS = "bypass"
-    OFF = "off"
-
-
-class Cause(StrEnum):
-    """Why the state changed last (UPSStatusChangeCause_EN), in the order of its numbers 0 to 30."""
-
-    SYSTEM_INITIALISATION = "system_initialisation"
-    HIGH_INPUT_VOLTAGE = "high_input_voltage"
-    LOW_INPUT_VOLTAGE = "low_input_voltage"
-    DISTORTED_INPUT = "distorted_input"
-    RAPID_INPUT_VOLTAGE_CHANGE = "rapid_input_voltage_change"
-    HIGH_INPUT_FREQUENCY = "high_input_frequency"
-    LOW_INPUT_FREQUENCY = "low_input_frequency"
-    FREQUENCY_OR_PHASE_DIFFERENCE = "frequency_or_phase_difference"
-    ACCEPTABLE_INPUT = "acceptable_input"
-    AUTOMATIC_TEST = "automatic_test"
-    TEST_ENDED = "test_ended"
-    LOCAL_UI_COMMAND = "local_ui_command"
-    PROTOCOL_COMMAND = "protocol_command"
-    LOW_BATTERY_VOLTAGE = "low_battery_voltage"
-    GENERAL_ERROR = "general_error"
-    POWER_SYSTEM_ERROR = "power_system_error"
-    BATTERY_SYSTEM_ERROR = "battery_system_error"
-    ERROR_CLEARED = "error_cleared"
-    AUTOMATIC_RESTART = "automatic_restart"
-    DISTORTED_INVERTER_OUTPUT = "distorted_inverter_output"
-    INVERTER_OUTPUT_ACCEPTABLE = "inverter_output_acceptable"
-    EPO_INTERFACE = "epo_interface"
-    INPUT_PHASE_DELTA_OUT_OF_RANGE = "input_phase_delta_out_of_range"
-    INPUT_NEUTRAL_NOT_CONNECTED = "input_neutral_not_connected"
-    ATS_TRANSFER = "ats_transfer"
-    CONFIGURATION_CHANGE = "configuration_change"
-    ALERT_ASSERTED = "alert_asserted"
-    ALERT_CLEARED = "alert_cleared"
-    PLUG_RATING_EXCEEDED = "plug_rating_exceeded"
-    OUTLET_GROUP_STATE_CHANGE = "outlet_group_state_change"
-    FAILURE_BYPASS_EXPIRED = "failure_bypass_expired"
-
-
-class Flag(StrEnum):
-    """Every yes-or-no that a Smart-UPS reports. A snapshot holds those that are set."""
-
-    # UPSStatus_BF (0-1); its bits 1 to 4 are State
-    FAULT_PRESENT = "fault_present"
-    INPUT_NOT_ACCEPTABLE = "input_not_acceptable"
-    TEST_IN_PROGRESS = "test_in_progress"
-    PENDING_OUTPUT_ON = "pending_output_on"
-    PENDING_OUTPUT_OFF = "pending_output_off"
-    COMMANDED = "commanded"
-    HIGH_EFFICIENCY = "high_efficiency"
-    INFORMATIONAL_ALERT = "informational_alert"
-    FAULT_STATE = "fault_state"
-    BAD_MAINS_STATE = "bad_mains_state"
-    FAULT_RECOVERY = "fault_recovery"
-    OVERLOAD_STATE = "overload_state"
-    # SimpleSignalingStatus_BF (18)
-    POWER_FAILURE = "power_failure"
-    SHUTDOWN_IMMINENT = "shutdown_imminent"
-    # GeneralError_BF (19)
-    SITE_WIRING = "site_wiring"
-    EEPROM = "eeprom"
-    AD_CONVERTER = "ad_converter"
-    LOGIC_POWER_SUPPLY = "logic_power_supply"
-    INTERNAL_COMMUNICATION = "internal_communication"
-    UI_BUTTON = "ui_button"
-    EPO_ACTIVE = "epo_active"
-    FIRMWARE_MISMATCH = "firmware_mismatch"
-    OSCILLATOR = "oscillator"
-    MEASUREMENT_MISMATCH = "measurement_mismatch"
-    SUBSYSTEM = "subsystem"
-    # PowerSystemError_BF (20-21)
-    OUTPUT_OVERLOAD = "output_overload"
-    OUTPUT_SHORT_CIRCUIT = "output_short_circuit"
-    OUTPUT_OVERVOLTAGE = "output_overvoltage"
-    TRANSFORMER_DC_IMBALANCE = "transformer_dc_imbalance"
-    OVERTEMPERATURE = "overtemperature"
-    BACKFEED_RELAY = "backfeed_relay"
-    AVR_RELAY = "avr_relay"
-    PFC_INPUT_RELAY = "pfc_input_relay"
-    OUTPUT_RELAY = "output_relay"
-    BYPASS_RELAY = "bypass_relay"
-    FAN = "fan"
-    PFC = "pfc"
-    DC_BUS_OVERVOLTAGE = "dc_bus_overvoltage"
-    INVERTER = "inverter"
-    OVERCURRENT = "overcurrent"
-    # BatterySystemError_BF (22)
-    BATTERY_DISCONNECTED = "battery_disconnected"
-    BATTERY_OVERVOLTAGE = "battery_overvoltage"
-    REPLACE_BATTERY = "replace_battery"
-    BATTERY_OVERTEMPERATURE = "battery_overtemperature"
-    CHARGER = "charger"
-    BATTERY_TEMPERATURE_SENSOR = "battery_temperature_sensor"
-    BATTERY_SOFT_START = "battery_soft_start"
-    BATTERY_TEMPERATURE_WARNING = "battery_temperature_warning"
-    BATTERY_GENERAL = "battery_general"
-    BATTERY_COMMUNICATION = "battery_communication"
-    # Battery.LifeTimeStatus_BF (25)
-    BATTERY_LIFE_OK = "battery_life_ok"
-    BATTERY_LIFE_NEAR_END = "battery_life_near_end"
-    BATTERY_LIFE_EXCEEDED = "battery_life_exceeded"
-    BATTERY_LIFE_NEAR_END_ACKNOWLEDGED = "battery_life_near_end_acknowledged"
-    BATTERY_LIFE_EXCEEDED_ACKNOWLEDGED = "battery_life_exceeded_acknowledged"
-    # UserInterfaceStatus_BF (26)
-    PANEL_TEST_RUNNING = "panel_test_running"
-    ALARM_SOUNDING = "alarm_sounding"
-    ALARM_MUTED = "alarm_muted"
-    BUTTON_PRESSED = "button_pressed"
-    # Input.InputStatus_BF (150)
-    INPUT_ACCEPTABLE = "input_acceptable"
-    INPUT_PENDING_ACCEPTABLE = "input_pending_acceptable"
-    INPUT_VOLTAGE_LOW = "input_voltage_low"
-    INPUT_VOLTAGE_HIGH = "input_voltage_high"
-    INPUT_DISTORTED = "input_distorted"
-    AVR_BOOST = "avr_boost"
-    AVR_TRIM = "avr_trim"
-    INPUT_FREQUENCY_LOW = "input_frequency_low"
-    INPUT_FREQUENCY_HIGH = "input_frequency_high"
-    INPUT_NOT_LOCKED = "input_not_locked"
-    INPUT_PHASE_DELTA = "input_phase_delta"
-    INPUT_NEUTRAL_MISSING = "input_neutral_missing"
-    INPUT_NOT_ACCEPTABLE_AT_INPUT = "input_not_acceptable_at_input"
-    INPUT_PLUG_RATING_EXCEEDED = "input_plug_rating_exceeded"
-    INPUT_PHASE_B = "input_phase_b"
-    INPUT_POWERING_LOAD = "input_powering_load"
-    # Bypass.InputStatus_BF (147)
-    BYPASS_ACCEPTABLE = "bypass_acceptable"
-    BYPASS_PENDING_ACCEPTABLE = "bypass_pending_acceptable"
-    BYPASS_VOLTAGE_LOW = "bypass_voltage_low"
-    BYPASS_VOLTAGE_HIGH = "bypass_voltage_high"
-    BYPASS_DISTORTED = "bypass_distorted"
-    BYPASS_FREQUENCY_LOW = "bypass_frequency_low"
-    BYPASS_FREQUENCY_HIGH = "bypass_frequency_high"
-    BYPASS_NOT_LOCKED = "bypass_not_locked"
-    BYPASS_PHASE_DELTA = "bypass_phase_delta"
-    BYPASS_NEUTRAL_MISSING = "bypass_neutral_missing"
-    BYPASS_POWERING_LOAD = "bypass_powering_load"
 
 
 class TestStatus(StrEnum):
@@ -252,7 +108,7 @@ class OutletGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything one UPS said at one moment. Groups, units and labels of the numbers: READINGS.
 
-    `at` is when the newest part was read; a fast read renews the state and keeps the rest, whose time is `full_at`.
+    `at` is when the newest part was read; a fast read renews the state and keeps the rest, read at `full_at`.
     """
 
     at: datetime
@@ -349,8 +205,8 @@ READINGS: tuple[Reading, ...] = (
 class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who a unit is and what does not change from poll to poll (inventory registers 512 to 645).
 
-    `serial` is what commands and the gateway's pin name (S3). `outlet_groups` holds (index, name) of the groups
-    the unit has. `reported_flags` are those its protocol can report: one that is neither there nor set is unknown.
+    `serial` is what commands and the gateway's pin name (S3). `outlet_groups`: (index, name) of each it has.
+    `reported_flags`: those its protocol can report; one that is neither there nor set is unknown.
     """
 
     serial: str | None = None
@@ -383,7 +239,7 @@ class GroupDelays(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the owner has set in the unit (registers 593, 1024 to 1073).
 
-    `battery_test_interval`: never, start_up, start_up_7d, start_up_14d, start_up_7d_since_last, start_up_14d_since_last.
+    `battery_test_interval`: never, start_up, and start_up with _7d, _14d, _7d_since_last or _14d_since_last.
     `sensitivity`: normal, reduced, low.
     """
 
@@ -447,7 +303,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Outcome(StrEnum):
     """What became of a command (S1, S2).
 
-    `UNKNOWN`: no answer, and the status read afterwards did not decide it. `NOT_TAKEN`: read back as it was before.
+    `UNKNOWN`: no answer, and the status read afterwards did not decide it. `NOT_TAKEN`: reads as before.
     """
 
     DONE = "done"

@@ -165,7 +165,9 @@ EFFICIENCY_REASONS: Mapping[int, str] = MappingProxyType(
 )
 """Negative values of efficiency_pct (register 154)."""
 
-NOMINAL_VOLTAGES: Mapping[int, int] = MappingProxyType({0: 100, 1: 120, 2: 200, 3: 208, 4: 220, 5: 230, 6: 240, 11: 110})
+NOMINAL_VOLTAGES: Mapping[int, int] = MappingProxyType(
+    {0: 100, 1: 120, 2: 200, 3: 208, 4: 220, 5: 230, 6: 240, 11: 110}
+)
 """Bits of output_voltage_setting to volts (7.12)."""
 
 RELAY_CONFIG_GROUPS: Mapping[int, int] = MappingProxyType({0: 0, 1: 1, 2: 2, 3: 3, 4: 4})

@@ -1,7 +1,8 @@
 """The Modbus register map of Smart-UPS as one table: a row a value, addresses 0-based as on the wire.
 
-Facts only; codecs stand elsewhere. Source tags as in apc-modbus.md section 1 (AN176, AN177, MAP, ...); its section 6 holds
-the whole table. A row is one indivisible block (AN176 3.1): a read must not cut it, a write takes it whole.
+Facts only; codecs stand elsewhere. Source tags as in apc-modbus.md section 1 (AN176, AN177, MAP, ...), whose
+section 6 holds the whole table. A row is one indivisible block (AN176 3.1): a read must not cut it, a write
+takes it whole.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Absent(StrEnum):
 
 
 class Register(msgspec.Struct, frozen=True):
-    """One row. `words` registers from `address`; value = raw / `divisor`; `group` is the outlet group index it belongs to."""
+    """One row: `words` registers from `address`; value = raw / `divisor`; `group`: outlet group index."""
 
     name: str
     address: int
@@ -170,25 +171,58 @@ _SETTING_ROWS = (
 
 
 def _delay_rows() -> Iterator[Register]:
-    """Delay settings: five registers a group from 1029 (AN176, MAP, NUT; apcupsd's stride of 4 is wrong, 6.4)."""
+    """Delay settings: five registers a group from 1029 (AN176, MAP, NUT; apcupsd's 4 is wrong, 6.4)."""
     for group in range(5):
         base = 1029 + 5 * group
         yield Register("turn_off_s", base, 1, _E, "AN176", access=_RW, absent=_ONES, group=group)
         yield Register("turn_on_s", base + 1, 1, _E, "AN176", access=_RW, absent=_ONES, group=group)
         yield Register("stay_off_s", base + 2, 2, _E, "AN176", access=_RW, absent=_ONES, group=group)
         if group < 4:
-            yield Register("minimum_return_runtime_s", base + 4, 1, _U, "MAP", access=_RW, absent=_ONES, group=group)
+            yield Register(
+                "minimum_return_runtime_s", base + 4, 1, _U, "MAP", access=_RW, absent=_ONES, group=group
+            )
 
 
 def _load_shed_rows() -> Iterator[Register]:
     """Load shedding (MAP via SMT/SRT-DOC): groups 0 to 3; thresholds of 32767 s are off on SRT."""
     for group in range(4):
-        yield Register("load_shed_config", 1054 + 2 * group, 2, _B, "MAP via SMT/SRT-DOC", access=_RW, absent=_ZEROS, group=group)
+        yield Register(
+            "load_shed_config",
+            1054 + 2 * group,
+            2,
+            _B,
+            "MAP via SMT/SRT-DOC",
+            access=_RW,
+            absent=_ZEROS,
+            group=group,
+        )
     for group in range(1, 4):
-        yield Register("load_shed_runtime_s", 1063 + group, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=group)
-        yield Register("load_shed_on_battery_s", 1067 + group, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=group)
-    yield Register("load_shed_runtime_s", 1072, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0)
-    yield Register("load_shed_on_battery_s", 1073, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0)
+        yield Register(
+            "load_shed_runtime_s",
+            1063 + group,
+            1,
+            _U,
+            "MAP via SMT/SRT-DOC",
+            access=_RW,
+            absent=_ONES,
+            group=group,
+        )
+        yield Register(
+            "load_shed_on_battery_s",
+            1067 + group,
+            1,
+            _U,
+            "MAP via SMT/SRT-DOC",
+            access=_RW,
+            absent=_ONES,
+            group=group,
+        )
+    yield Register(
+        "load_shed_runtime_s", 1072, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0
+    )
+    yield Register(
+        "load_shed_on_battery_s", 1073, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0
+    )
 
 
 _COMMAND_ROWS = (
@@ -212,7 +246,7 @@ VERIFICATION_WORDS: Mapping[int, tuple[int, ...]] = MappingProxyType(
         2061: (0xDFE0,),
     }
 )
-"""Fixed words by address (AN176, matched on hardware by SMT-DOC): the cheapest proof of word and byte order."""
+"""Fixed words by address (AN176, seen by SMT-DOC): the cheapest proof of word and byte order."""
 
 _VERIFICATION_ROWS = (
     Register("map_id", 2048, 2, _T, "AN176, SMT-DOC"),
@@ -243,7 +277,9 @@ REGISTERS: tuple[Register, ...] = tuple(
 )
 """Every row in the order of its address; rows do not overlap."""
 
-_BY_NAME: Mapping[tuple[str, int | None], Register] = MappingProxyType({(r.name, r.group): r for r in REGISTERS})
+_BY_NAME: Mapping[tuple[str, int | None], Register] = MappingProxyType(
+    {(r.name, r.group): r for r in REGISTERS}
+)
 
 
 def register(name: str, group: int | None = None) -> Register:

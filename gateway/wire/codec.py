@@ -49,6 +49,11 @@ def inflate(payload: bytes) -> bytes:
     return text
 
 
+def encode_body(body: Message) -> msgspec.Raw:
+    """A record's body; never deflated, since it stands inside the record."""
+    return msgspec.Raw(_encoder.encode(body))
+
+
 def encode_record(record: Record) -> bytes:
     """The frozen bytes of a record, as the outbox keeps them. Raises TooLarge."""
     text = _encoder.encode(record)

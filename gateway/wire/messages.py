@@ -1,6 +1,6 @@
 """What gateway and cloud say to each other, as typed messages.
 
-Unknown fields are ignored and unknown kinds of record are stored raw, so that versions N and N-1 understand each other.
+Unknown fields are ignored, unknown kinds of record are stored raw: versions N and N-1 understand each other.
 Instants are integer UTC milliseconds.
 """
 
@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Stamp(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """When, by three clocks: UTC milliseconds, boot id with milliseconds since that boot, and the clock's quality."""
+    """When: UTC milliseconds, boot id with milliseconds since that boot, and the clock's quality."""
 
     at: Instant
     boot: ShortText
@@ -60,7 +60,10 @@ class Stamp(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is kept for ever. Its bytes are frozen when it is written to the outbox; `body` depends on `kind`."""
+    """One thing that is kept for ever, its bytes frozen when it is written to the outbox.
+
+    `body` depends on `kind`.
+    """
 
     kind: ShortText
     stamp: Stamp
@@ -69,7 +72,7 @@ class Record(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventBody(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """`after`: last reading that did not show it. `read_ms`: time its reading took, unit's answer time included."""
+    """`after`: last reading that did not show it. `read_ms`: time of its reading, answer time included."""
 
     type: ShortText
     severity: Severity
@@ -124,7 +127,7 @@ class Batch(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LaneRange(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """A lane as the gateway has it: oldest number not yet acknowledged, and the number the next record will get."""
+    """A lane as the gateway has it: oldest number not acknowledged, and the number the next record gets."""
 
     stream: StreamName
     oldest: Sequence
@@ -132,7 +135,10 @@ class LaneRange(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Hello(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Said on connecting and every RESEND_AFTER_S until it is answered; what was in the outbox by now is history (S17)."""
+    """Said on connecting and every RESEND_AFTER_S until it is answered.
+
+    What was in the outbox by then is history (S17).
+    """
 
     conn: ShortText
     version: ShortText
@@ -157,7 +163,10 @@ class Offline(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LaneAck(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything up to `through` is stored for good (0: nothing yet). `again`: send from `through` + 1 once more, now."""
+    """Everything up to `through` is stored for good (0: nothing yet).
+
+    `again`: send from `through` + 1 once more, now.
+    """
 
     stream: StreamName
     through: Count

@@ -60,7 +60,7 @@ def down_tree(gateway: str) -> str:
 
 
 def parse_up(topic: str) -> tuple[str, Up]:
-    """Gateway name and kind of an up topic. The name is taken from here and nowhere else (S14). Raises BadTopic."""
+    """Gateway name and kind of an up topic; the name is taken from nowhere else (S14). Raises BadTopic."""
     parts = topic.split("/")
     if len(parts) != 5 or parts[:2] != ROOT.split("/") or parts[3] != "up":
         raise BadTopic(f"not an up topic: {topic[:100]!r}")

@@ -1,0 +1,1 @@
+"""What touches files and streams; the decisions are in the modules above."""

@@ -1,4 +1,4 @@
-"""State, cause and flags of a Smart-UPS. Bit meanings: AN176 and 990-9840 as collected in apc-modbus.md section 7."""
+"""State, cause and flags of a Smart-UPS. Bit meanings: AN176 and 990-9840, see apc-modbus.md section 7."""
 
 from __future__ import annotations
 

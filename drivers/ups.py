@@ -79,6 +79,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     load_changed, input_not_acceptable, load_too_low, overcharge.
     """
 
+    __test__ = False
     status: TestStatus
     source: TestSource | None = None
     reasons: tuple[str, ...] = ()

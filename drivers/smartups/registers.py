@@ -152,7 +152,7 @@ _INVENTORY_ROWS = (
     Register("relay_config", 590, 1, _B, "AN176"),
     Register("manufactured_on", 591, 1, _D, "AN176"),
     Register("output_voltage_setting", 592, 1, _B, "AN176"),
-    Register("output_frequency_setting", 593, 1, _B, "MAP via SRT-DOC", absent=_ZEROS),
+    Register("output_frequency_setting", 593, 1, _B, "MAP via SRT-DOC", access=_RW, absent=_ZEROS),
     Register("battery_installed_on", 595, 1, _D, "AN176", access=_RW),
     Register("name", 596, 8, _T, "AN176", access=_RW),
     Register("group_name", 604, 8, _T, "MAP, NUT", access=_RW, absent=_ZEROS, group=0),

@@ -1,0 +1,1 @@
+"""The outermost ring: everything at once on one machine. Nothing imports it."""

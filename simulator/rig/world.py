@@ -1,0 +1,166 @@
+"""All of it on this machine: simulated units, cloud and gateway as the processes they are."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from cloud_bridge.folder import Folder
+from cloud_bridge.rows import EventFilter
+from cloud_bridge.runtime.init import init
+from cloud_bridge.runtime.supervise import Role, Supervised
+from cloud_bridge.store.database import FILE_NAME
+from cloud_bridge.store.reader import Reader
+from cloud_bridge.views import event_json
+from simulator.history import Change
+from simulator.rig.errors import FolderInUse, TooSlow
+from simulator.rig.truth import Happened, Stored, transfers
+from simulator.runtime.ctl import ask
+
+GATEWAY = "demo"
+READY_S = 60.0
+"""Two busy cores may take their time to start seven interpreters."""
+
+T = TypeVar("T")
+
+
+class UnitPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One simulated unit: its wire, its model, more words for `sim run`, and parameters of its URL."""
+
+    name: str
+    wire: str
+    model: str
+    options: tuple[str, ...] = ()
+    parameters: str = "unit=1"
+
+
+class World:
+    """Units, one gateway, broker and ingest in `directory`. Every process is started again when it dies.
+
+    `units_only`: neither cloud nor gateway.
+    """
+
+    def __init__(
+        self, directory: Path, plans: Sequence[UnitPlan], *, units_only: bool = False, log_level: str = "info"
+    ) -> None:
+        if directory.exists() and any(directory.iterdir()):
+            raise FolderInUse(directory)
+        self.directory = directory
+        self.plans = tuple(plans)
+        self.cloud = Folder(directory / "cloud")
+        self.urls: dict[str, str] = {}
+        self.roles: dict[str, Supervised] = {}
+        self._controls: dict[str, str] = {}
+        self._keeping: list[asyncio.Task[None]] = []
+        self._units_only = units_only
+        self._log_level = log_level
+
+    async def play(self, scene: Callable[[World], Awaitable[T]]) -> T:
+        """Starts everything, runs the scene, stops everything: gateway first, units last."""
+        async with asyncio.TaskGroup() as group:
+            try:
+                await asyncio.wait_for(self._open(group), READY_S)
+                return await scene(self)
+            except TimeoutError:
+                raise TooSlow("the last `ready:` line", READY_S) from None
+            finally:
+                await self._close()
+
+    @property
+    def database(self) -> Path:
+        """The telemetry database."""
+        return self.cloud.root / "data" / FILE_NAME
+
+    async def tell(self, unit: str, words: str) -> list[dict[str, Any]]:
+        """One line to a unit's control port; the lines of its answer."""
+        return await asyncio.to_thread(ask, self._controls[unit], words)
+
+    async def tell_all(self, words: str) -> None:
+        """The same line to every unit, at once."""
+        await asyncio.gather(*(self.tell(plan.name, words) for plan in self.plans))
+
+    async def happened(self) -> list[Happened]:
+        """Every transfer of every unit, in the order of time."""
+        found: list[Happened] = []
+        for plan in self.plans:
+            _, *lines = await self.tell(plan.name, "history")
+            found.extend(transfers(plan.name, msgspec.convert(lines, list[Change])))
+        return sorted(found, key=lambda each: each.at)
+
+    def stored(self) -> list[Stored]:
+        """Every event in the database, in the order of storing."""
+        with Reader(self.database) as reader:
+            return [msgspec.json.decode(event_json(row), type=Stored) for row in reader.events(EventFilter())]
+
+    async def _open(self, group: asyncio.TaskGroup) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "logs").mkdir()
+        for plan in self.plans:
+            self._start(group, plan.name, _unit_command(plan, self.directory))
+        for plan in self.plans:
+            await self._find(plan)
+        if not self._units_only:
+            await self._open_cloud(group)
+
+    async def _open_cloud(self, group: asyncio.TaskGroup) -> None:
+        init(self.cloud.root, f"127.0.0.1:{_free_port()}", [GATEWAY], demo=True, units={GATEWAY: self.urls})
+        cloud = self._start(group, "cloud", ("cloud", "run", "--dir", str(self.cloud.root)))
+        await cloud.wait_ready("broker")
+        await cloud.wait_ready("ingest")
+        settings = self.cloud.gateway(GATEWAY) / "gateway.yaml"
+        gateway = self._start(group, "gateway", ("gateway", "run", "--config", str(settings)))
+        await gateway.wait_ready("gateway")
+
+    def _start(self, group: asyncio.TaskGroup, name: str, words: Sequence[str]) -> Supervised:
+        log = self.directory / "logs" / f"{name}.log"
+        role = Supervised(Role(name, _command(self._log_level, words), log), _heard)
+        self.roles[name] = role
+        self._keeping.append(group.create_task(role.keep_running(), name=name))
+        return role
+
+    async def _find(self, plan: UnitPlan) -> None:
+        role = self.roles[plan.name]
+        self._controls[plan.name] = await role.wait_ready("control")
+        address = await role.wait_ready(f"modbus-{plan.wire}")
+        self.urls[plan.name] = f"modbus+{plan.wire}://{address}?{plan.parameters}"
+
+    async def _close(self) -> None:
+        while self._keeping:
+            task = self._keeping.pop()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _unit_command(plan: UnitPlan, directory: Path) -> tuple[str, ...]:
+    where = "127.0.0.1:0" if plan.wire == "tcp" else str(directory / f"{plan.name}.tty")
+    listeners = (f"--modbus-{plan.wire}", where, "--control", "127.0.0.1:0")
+    return ("sim", "run", "--model", plan.model, "--name", plan.name, *listeners, *plan.options)
+
+
+def _command(log_level: str, words: Sequence[str]) -> tuple[str, ...]:
+    return (
+        sys.executable,
+        "-P",
+        "-c",
+        "from config.cli import main; main()",
+        "--log-level",
+        log_level,
+        *words,
+    )
+
+
+def _heard(_listener: str, _address: str) -> None:
+    """Ready lines are looked up in Supervised.addresses; nobody else reads them here."""
+
+
+def _free_port() -> int:
+    """A port that was free a moment ago: the gateway's settings name it before the broker listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -19,7 +19,6 @@ from rich.progress import Progress, TaskID
 from drivers.open import open_driver
 from drivers.smartups.registers import DYNAMIC, STATUS, Block
 from simulator.rig.commits import CommitWatch
-from simulator.rig.errors import TooSlow
 from simulator.rig.figures import outage_table, result_table, results, rtu_ideal_ms
 from simulator.rig.truth import Legs, Match, legs, match
 from simulator.rig.world import UnitPlan, World
@@ -61,14 +60,13 @@ async def outages(world: World, progress: Progress) -> list[Legs]:
     """Fails and restores the mains of every unit at random moments, OUTAGES in all."""
     bar = progress.add_task("outages", total=OUTAGES)
     chance = random.Random(1)
-    with CommitWatch(world.database) as watch:
+    async with CommitWatch(world.database) as watch:
         for _ in range(OUTAGES // len(world.plans)):
             for mains in ("mains off", "mains on"):
                 await asyncio.sleep(chance.uniform(0.1, 0.4))
-                before = watch.count
+                wanted = watch.total + len(world.plans)
                 await world.tell_all(mains)
-                if not await asyncio.to_thread(watch.wait_for, before + len(world.plans), STORED_WITHIN_S):
-                    raise TooSlow(f"the event of each unit after {mains!r}", STORED_WITHIN_S)
+                await watch.wait_total(f"the event of each unit after {mains!r}", wanted, STORED_WITHIN_S)
             progress.advance(bar, len(world.plans))
         pairs = match(await world.happened(), world.stored())
         return [found for pair in pairs if (found := legs(_committed(pair, watch)))]

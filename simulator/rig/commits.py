@@ -1,62 +1,75 @@
-"""When events became visible in the database to another process: the commit, seen from outside."""
+"""What becomes visible in the database to another process, and when: the commit, seen from outside."""
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from cloud_bridge.rows import EventFilter
 from cloud_bridge.store.reader import Reader
+from simulator.rig.errors import TooSlow
 
 LOOK_S = 0.001
 """How often the file is looked at: the resolution of what is measured."""
 
 
 class CommitWatch:
-    """Looks at the database from a thread of its own while it is entered."""
+    """Looks at the database in a task of its own while it is entered. `counts` holds stored events by (unit, type)."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, look_s: float = LOOK_S) -> None:
         self._database = database
+        self._look_s = look_s
         self._seen: dict[tuple[str, int], int] = {}
-        self._changed = threading.Condition()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="commits", daemon=True)
+        self._changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self.counts: Counter[tuple[str, str]] = Counter()
 
-    def __enter__(self) -> CommitWatch:
-        self._thread.start()
+    async def __aenter__(self) -> CommitWatch:
+        self._task = asyncio.create_task(self._look(), name="commits")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+    async def __aexit__(self, *_: object) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def committed_at_us(self, stream: str, seq: int) -> int | None:
         """UTC microseconds at which that event was first seen."""
         return self._seen.get((stream, seq))
 
-    def wait_for(self, events: int, timeout_s: float) -> bool:
-        """Whether so many events were seen in that time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._seen) >= events, timeout_s)
+    async def wait_for(self, what: str, come: Callable[[], bool], timeout_s: float) -> None:
+        """Until `come` holds, looked at after each commit. Raises TooSlow, naming `what`."""
+        try:
+            async with self._changed, asyncio.timeout(timeout_s):
+                await self._changed.wait_for(come)
+        except TimeoutError:
+            raise TooSlow(what, timeout_s) from None
+
+    async def wait_total(self, what: str, events: int, timeout_s: float) -> None:
+        """Until so many events are stored. Raises TooSlow, naming `what`."""
+        await self.wait_for(what, lambda: self.total >= events, timeout_s)
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return len(self._seen)
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         last = version = 0
         with Reader(self._database) as reader:
-            while not self._stop.wait(LOOK_S):
-                if (found := reader.version()) == version:
-                    continue
-                version, now_us = found, time.time_ns() // 1000
-                last = self._note(reader, last, now_us)
+            while True:
+                if (found := reader.version()) != version:
+                    version, now_us = found, time.time_ns() // 1000
+                    last = await self._note(reader, last, now_us)
+                await asyncio.sleep(self._look_s)
 
-    def _note(self, reader: Reader, last: int, now_us: int) -> int:
-        with self._changed:
+    async def _note(self, reader: Reader, last: int, now_us: int) -> int:
+        async with self._changed:
             for row in reader.events(EventFilter(after_id=last)):
                 self._seen[row.stream, row.seq] = now_us
+                self.counts[row.unit, row.type] += 1
                 last = row.id
             self._changed.notify_all()
         return last

@@ -35,7 +35,7 @@ SETTLE_S = 20.0
 
 async def run_demo(directory: Path, seconds: float | None, console: Console | None) -> Summary:
     """Runs for `seconds`, or until Ctrl-C or SIGTERM; draws on `console` if there is one."""
-    world = World(directory, UNITS, log_level="info")
+    world = World(directory, UNITS)
 
     async def scene(world: World) -> Summary:
         began = time.monotonic()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from drivers.ups import State
+from drivers.ups import Flag, State
 from simulator.history import Change, Kind
 
 TRANSFERS = frozenset({"on_battery", "mains_restored"})
@@ -81,6 +81,16 @@ def transfers(unit: str, changes: Iterable[Change]) -> list[Happened]:
     return found
 
 
+def risings(unit: str, changes: Iterable[Change], types: Mapping[Flag, tuple[str, str]]) -> list[Happened]:
+    """The rise and fall of flags as (onset, clear) event types, oldest first."""
+    names = {flag.value: pair for flag, pair in types.items()}
+    return [
+        Happened(unit, names[change.name][0 if change.new else 1], change.at)
+        for change in changes
+        if change.kind is Kind.FLAG and change.name in names
+    ]
+
+
 def match(happened: Sequence[Happened], stored: Sequence[Stored]) -> list[Match]:
     """Pairs the nth event of a unit and type with the nth stored one."""
     waiting: Mapping[tuple[str, str], list[Stored]] = defaultdict(list)
@@ -95,10 +105,10 @@ def match(happened: Sequence[Happened], stored: Sequence[Stored]) -> list[Match]
     return pairs
 
 
-def surplus(happened: Sequence[Happened], stored: Sequence[Stored]) -> list[Stored]:
-    """Stored transfers that no unit made, and repeats of those that one made."""
+def surplus(happened: Sequence[Happened], stored: Sequence[Stored], types: Collection[str] = TRANSFERS) -> list[Stored]:
+    """Stored events of these types that no unit made, and repeats of those that one made."""
     taken = {(m.stored.stream, m.stored.seq) for m in match(happened, stored) if m.stored}
-    return [e for e in stored if e.type in TRANSFERS and (e.stream, e.seq) not in taken]
+    return [e for e in stored if e.type in types and (e.stream, e.seq) not in taken]
 
 
 def out_of_order(stored: Sequence[Stored]) -> list[Stored]:

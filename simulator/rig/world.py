@@ -14,7 +14,7 @@ import msgspec
 from cloud_bridge.folder import Folder
 from cloud_bridge.rows import EventFilter
 from cloud_bridge.runtime.init import init
-from cloud_bridge.runtime.supervise import Role, Supervised
+from cloud_bridge.runtime.supervise import STEADY_S, Role, Supervised
 from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
 from cloud_bridge.views import event_json
@@ -24,6 +24,7 @@ from simulator.rig.truth import Happened, Stored, transfers
 from simulator.runtime.ctl import ask
 
 GATEWAY = "demo"
+ROLES = ("broker", "ingest")
 READY_S = 60.0
 """Two busy cores may take their time to start seven interpreters."""
 
@@ -43,11 +44,18 @@ class UnitPlan(msgspec.Struct, frozen=True, kw_only=True):
 class World:
     """Units, one gateway, broker and ingest in `directory`. Every process is started again when it dies.
 
-    `units_only`: neither cloud nor gateway.
+    `units_only`: neither cloud nor gateway. `roles_apart`: broker and ingest as children of ours, not of `cloud run`.
+    `steady_s`: who lived so long is started again without delay.
     """
 
     def __init__(
-        self, directory: Path, plans: Sequence[UnitPlan], *, units_only: bool = False, log_level: str = "info"
+        self,
+        directory: Path,
+        plans: Sequence[UnitPlan],
+        *,
+        units_only: bool = False,
+        roles_apart: bool = False,
+        steady_s: float = STEADY_S,
     ) -> None:
         if directory.exists() and any(directory.iterdir()):
             raise FolderInUse(directory)
@@ -59,7 +67,8 @@ class World:
         self._controls: dict[str, str] = {}
         self._keeping: list[asyncio.Task[None]] = []
         self._units_only = units_only
-        self._log_level = log_level
+        self._roles_apart = roles_apart
+        self._steady_s = steady_s
 
     async def play(self, scene: Callable[[World], Awaitable[T]]) -> T:
         """Starts everything, runs the scene, stops everything: gateway first, units last."""
@@ -85,12 +94,16 @@ class World:
         """The same line to every unit, at once."""
         await asyncio.gather(*(self.tell(plan.name, words) for plan in self.plans))
 
+    async def changes(self, unit: str) -> list[Change]:
+        """The unit's own record of what changed."""
+        _, *lines = await self.tell(unit, "history")
+        return msgspec.convert(lines, list[Change])
+
     async def happened(self) -> list[Happened]:
         """Every transfer of every unit, in the order of time."""
         found: list[Happened] = []
         for plan in self.plans:
-            _, *lines = await self.tell(plan.name, "history")
-            found.extend(transfers(plan.name, msgspec.convert(lines, list[Change])))
+            found.extend(transfers(plan.name, await self.changes(plan.name)))
         return sorted(found, key=lambda each: each.at)
 
     def stored(self) -> list[Stored]:
@@ -110,16 +123,21 @@ class World:
 
     async def _open_cloud(self, group: asyncio.TaskGroup) -> None:
         init(self.cloud.root, f"127.0.0.1:{_free_port()}", [GATEWAY], demo=True, units={GATEWAY: self.urls})
-        cloud = self._start(group, "cloud", ("cloud", "run", "--dir", str(self.cloud.root)))
-        await cloud.wait_ready("broker")
-        await cloud.wait_ready("ingest")
+        command = ("cloud", "run", "--dir", str(self.cloud.root))
+        if self._roles_apart:
+            for name in ROLES:
+                await self._start(group, name, (*command, "--only", name)).wait_ready(name)
+        else:
+            cloud = self._start(group, "cloud", command)
+            for name in ROLES:
+                await cloud.wait_ready(name)
         settings = self.cloud.gateway(GATEWAY) / "gateway.yaml"
         gateway = self._start(group, "gateway", ("gateway", "run", "--config", str(settings)))
         await gateway.wait_ready("gateway")
 
     def _start(self, group: asyncio.TaskGroup, name: str, words: Sequence[str]) -> Supervised:
         log = self.directory / "logs" / f"{name}.log"
-        role = Supervised(Role(name, _command(self._log_level, words), log), _heard)
+        role = Supervised(Role(name, _command(words), log, apart=True), _heard, steady_s=self._steady_s)
         self.roles[name] = role
         self._keeping.append(group.create_task(role.keep_running(), name=name))
         return role
@@ -143,16 +161,8 @@ def _unit_command(plan: UnitPlan, directory: Path) -> tuple[str, ...]:
     return ("sim", "run", "--model", plan.model, "--name", plan.name, *listeners, *plan.options)
 
 
-def _command(log_level: str, words: Sequence[str]) -> tuple[str, ...]:
-    return (
-        sys.executable,
-        "-P",
-        "-c",
-        "from config.cli import main; main()",
-        "--log-level",
-        log_level,
-        *words,
-    )
+def _command(words: Sequence[str]) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-c", "from config.cli import main; main()", *words)
 
 
 def _heard(_listener: str, _address: str) -> None:

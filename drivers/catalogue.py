@@ -25,7 +25,7 @@ _POWER = (
     EventType("output_off_commanded", INFO, "The output was switched off by a command.", NOTHING),
     EventType("output_on", INFO, "The output is on again.", "Check that the load has come back.", "output_off"),
     EventType("shutdown_imminent", WARNING, "A turn-off countdown runs: the output goes off when it ends.", "If you did not ask for it, cancel the pending shutdown at the unit."),
-    EventType("shutdown_cancelled", INFO, "The turn-off countdown was cancelled.", NOTHING, "shutdown_imminent"),
+    EventType("shutdown_cancelled", INFO, "No turn-off countdown runs any more: it was cancelled, or the output is off.", NOTHING, "shutdown_imminent"),
     EventType("bypass", CRITICAL, "The unit went to bypass by itself: the load is on raw mains without battery.", "Look for an overload or a fault; clear it and leave bypass."),
     EventType("bypass_commanded", INFO, "The unit was put into bypass by a command.", "Leave bypass when the work is done."),
     EventType("bypass_ended", INFO, "The unit left bypass and protects the load again.", NOTHING, "bypass"),

@@ -1,17 +1,28 @@
 """What can go wrong in the rig.
 
 RigError
+├── NotReady       a process did not begin to serve
 ├── TooSlow        something awaited did not come in its time
 └── FolderInUse    the folder to work in holds something already
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
 class RigError(Exception):
     pass
+
+
+class NotReady(RigError):
+    """`said` holds the end of each log, by the process's name."""
+
+    def __init__(self, said: Mapping[str, str]) -> None:
+        tails = "".join(f"\n{name} said: {text.strip() or 'nothing'}" for name, text in said.items())
+        super().__init__(f"not everything began to serve{tails}")
+        self.said = dict(said)
 
 
 class TooSlow(RigError):

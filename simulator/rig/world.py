@@ -14,12 +14,12 @@ import msgspec
 from cloud_bridge.folder import Folder
 from cloud_bridge.rows import EventFilter
 from cloud_bridge.runtime.init import init
-from cloud_bridge.runtime.supervise import STEADY_S, Role, Supervised
+from cloud_bridge.runtime.supervise import STEADY_S, Role, RoleMisused, Supervised
 from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
 from cloud_bridge.views import event_json
 from simulator.history import Change
-from simulator.rig.errors import FolderInUse, TooSlow
+from simulator.rig.errors import FolderInUse, NotReady
 from simulator.rig.truth import Happened, Stored, transfers
 from simulator.runtime.ctl import ask
 
@@ -27,6 +27,8 @@ GATEWAY = "demo"
 ROLES = ("broker", "ingest")
 READY_S = 60.0
 """Two busy cores may take their time to start seven interpreters."""
+
+LOG_TAIL_CHARS = 500
 
 T = TypeVar("T")
 
@@ -72,14 +74,15 @@ class World:
 
     async def play(self, scene: Callable[[World], Awaitable[T]]) -> T:
         """Starts everything, runs the scene, stops everything: gateway first, units last."""
-        async with asyncio.TaskGroup() as group:
-            try:
-                await asyncio.wait_for(self._open(group), READY_S)
-                return await scene(self)
-            except TimeoutError:
-                raise TooSlow("the last `ready:` line", READY_S) from None
-            finally:
-                await self._close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    await self._ready(group)
+                    return await scene(self)
+                finally:
+                    await self._close()
+        except* RoleMisused:
+            raise NotReady(self._said()) from None
 
     @property
     def database(self) -> Path:
@@ -110,6 +113,17 @@ class World:
         """Every event in the database, in the order of storing."""
         with Reader(self.database) as reader:
             return [msgspec.json.decode(event_json(row), type=Stored) for row in reader.events(EventFilter())]
+
+    async def _ready(self, group: asyncio.TaskGroup) -> None:
+        try:
+            await asyncio.wait_for(self._open(group), READY_S)
+        except TimeoutError:
+            raise NotReady(self._said()) from None
+
+    def _said(self) -> dict[str, str]:
+        """The end of what each process wrote on standard error."""
+        logs = {name: role.role.log for name, role in self.roles.items()}
+        return {name: log.read_text(errors="replace")[-LOG_TAIL_CHARS:] for name, log in logs.items() if log}
 
     async def _open(self, group: asyncio.TaskGroup) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

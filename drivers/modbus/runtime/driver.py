@@ -1,0 +1,161 @@
+"""The Modbus driver of one Smart-UPS, and what the URL schemes modbus+tcp and modbus+rtu open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from drivers import url as urls
+from drivers.driver import LineCounters, Pace, Report, Transport
+from drivers.errors import (
+    BadAnswer,
+    BadUrl,
+    DriverError,
+    IdentityChanged,
+    LineError,
+    NoAnswer,
+    PortBusy,
+    PortLost,
+    Refused,
+)
+from drivers.modbus.allowed import permit
+from drivers.modbus.line import Line
+from drivers.modbus.options import Options, read_options
+from drivers.modbus.runtime.link import Link
+from drivers.modbus.runtime.orders import Orders
+from drivers.modbus.runtime.port import Clock, Port, SystemClock
+from drivers.modbus.runtime.tcp import TcpPort
+from drivers.modbus.runtime.unit import Unit
+from drivers.ups import Command, Identity, Settings, Snapshot, Verb
+
+DEFAULT_PORT = 502
+SOCKET_PREFIX = "socket://"
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class ModbusDriver:
+    """See drivers.driver.Driver. `chance` gives numbers from 0 to 1."""
+
+    def __init__(
+        self,
+        url: str,
+        port: Port,
+        options: Options,
+        *,
+        pinned: str | None = None,
+        also_allowed: frozenset[Verb] = frozenset(),
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.url = url
+        self.transport = options.transport
+        self.pace: Pace = options.pace
+        self._clock = clock or SystemClock()
+        self._line = Line(options.pace.reconnect_s, chance)
+        self._link = Link(port, options, self._clock, lambda write: permit(write, also_allowed))
+        self._unit = Unit(self._link, options, self._clock, pinned)
+        self._orders = Orders(self._link, self._unit, options, self._clock, also_allowed)
+        self._each_alone = options.one_request_per_connection
+        self._turn = asyncio.Lock()
+
+    @property
+    def counters(self) -> LineCounters:
+        return self._link.counters
+
+    @property
+    def pinned(self) -> str | None:
+        return self._unit.pinned
+
+    async def connect(self) -> Identity:
+        return await self._serve(self._known)
+
+    async def fast(self) -> Snapshot:
+        return await self._serve(self._unit.fast)
+
+    async def full(self) -> Snapshot:
+        return await self._serve(self._unit.full)
+
+    async def identify(self) -> Identity:
+        return await self._serve(self._unit.identify)
+
+    async def settings(self) -> Settings:
+        return await self._serve(self._unit.settings)
+
+    async def execute(self, command: Command) -> Report:
+        return await self._serve(lambda: self._orders.execute(command))
+
+    def accept(self, serial: str) -> None:
+        self._unit.accept(serial)
+        self._line.accepted()
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._link.close()
+
+    async def _known(self) -> Identity:
+        return self._unit.identity
+
+    async def _serve(self, work: Callable[[], Awaitable[T]]) -> T:
+        async with self._turn:
+            if not self._link.is_open:
+                await self._connect()
+            try:
+                result = await work()
+            except (PortLost, PortBusy, Refused, IdentityChanged) as error:
+                await self._lose(error)
+                raise
+            except (NoAnswer, BadAnswer) as error:
+                if self._line.unanswered() or self._each_alone:
+                    await self._lose(error)
+                raise
+            self._line.answered()
+            return result
+
+    async def _connect(self) -> None:
+        self._line.check(self._clock.monotonic())
+        try:
+            await self._link.open()
+            await self._unit.meet()
+        except (LineError, IdentityChanged) as error:
+            await self._lose(error)
+            raise
+        finally:
+            if not self._unit.met:
+                await self._link.close()
+        if self._line.opened():
+            self.counters.reopens += 1
+            log.warning("%s: the unit answers again", self.url)
+
+    async def _lose(self, error: DriverError) -> None:
+        await self._link.close()
+        news = self._line.fail(self._clock.monotonic(), error)
+        log.log(logging.WARNING if news else logging.DEBUG, "%s: line lost: %s", self.url, error)
+
+
+def open_tcp(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:
+    """modbus+tcp://HOST[:PORT]. Raises BadUrl."""
+    options = read_options(url, Transport.TCP)
+    port = TcpPort(urls.address(url, url.target, DEFAULT_PORT))
+    return ModbusDriver(url.text, port, options, pinned=pinned, also_allowed=also_allowed)
+
+
+def open_rtu(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:
+    """modbus+rtu://DEVICE, or modbus+rtu://socket://HOST:PORT for a serial server. Raises BadUrl."""
+    options = read_options(url, Transport.SERIAL)
+    return ModbusDriver(url.text, _line_port(url, options), options, pinned=pinned, also_allowed=also_allowed)
+
+
+def _line_port(url: urls.Url, options: Options) -> Port:
+    if url.target.startswith(SOCKET_PREFIX):
+        return TcpPort(urls.address(url, url.target.removeprefix(SOCKET_PREFIX), None))
+    if not url.target.strip("/"):
+        raise BadUrl(url.text, "no serial device; one looks like modbus+rtu:///dev/ttyUSB0")
+    from drivers.modbus.runtime.serial import SerialPort  # a gateway without serial lines spares pyserial
+
+    return SerialPort(url.target, options.baud, options.parity)

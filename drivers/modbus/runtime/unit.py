@@ -1,0 +1,166 @@
+"""Reads one unit over a link: who it is (S3), how it is, what is set in it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from datetime import datetime
+
+from drivers.driver import Transport
+from drivers.errors import BadAnswer, IdentityChanged, NoAnswer, UnitException
+from drivers.modbus import decode
+from drivers.modbus.frames import Read
+from drivers.modbus.options import Options
+from drivers.modbus.plan import ALL_SETTINGS, Refusals, halves
+from drivers.modbus.runtime.link import Link
+from drivers.modbus.runtime.port import Clock
+from drivers.smartups.registers import (
+    DYNAMIC,
+    FAST_STATUS,
+    INVENTORY,
+    PRODUCT_ID,
+    SERIAL,
+    STATUS,
+    Block,
+    register,
+)
+from drivers.ups import Identity, Settings, Snapshot
+
+LONGER_FAST_STATUS = Block(0, 5)
+"""Takes turns with registers 0 to 2 on a serial line: a repeated or late answer to the last fast reading
+never fits the next one.
+"""
+
+
+class Unit:
+    def __init__(self, link: Link, options: Options, clock: Clock, pinned: str | None) -> None:
+        self.pinned = pinned
+        self.identity = Identity()
+        self.met = False
+        self._link = link
+        self._options = options
+        self._clock = clock
+        self._image: dict[int, int] = {}
+        self._full_at: datetime | None = None
+        self._refusals = Refusals()
+        serial_line = options.transport is Transport.SERIAL
+        self._fast_blocks = itertools.cycle((FAST_STATUS, LONGER_FAST_STATUS) if serial_line else (STATUS,))
+
+    @property
+    def image(self) -> decode.Image:
+        """What was read so far, address to word."""
+        return self._image
+
+    async def meet(self) -> None:
+        """On each connection: word order by the constants, then who it is."""
+        self.met = False
+        self._refusals.forget()
+        await self._proof()
+        await self.identify()
+        self.met = True
+
+    async def _proof(self) -> None:
+        """A second try, since the first exchange on a line often meets what was there before."""
+        try:
+            await self._link.verify()
+        except (NoAnswer, BadAnswer):
+            await self._link.verify()
+
+    async def identify(self) -> Identity:
+        await self._read(INVENTORY)
+        await self._read_if_there(PRODUCT_ID)
+        if not self._image.get(register("relay_config").address):
+            await self._read(STATUS)
+        identity = decode.identity(self._image)
+        self._check_serial(identity.serial)
+        self.identity = identity
+        return identity
+
+    async def prove_serial(self) -> str | None:
+        """Read the serial number again and hold it against the pinned one (S3). Raises IdentityChanged."""
+        words = await self._link.transact(Read(SERIAL.address, SERIAL.count))
+        serial = decode.text(register("serial"), self._mapped(SERIAL, words))
+        self._check_serial(serial)
+        return serial
+
+    def _check_serial(self, found: str | None) -> None:
+        if self.pinned is None:
+            self.pinned = found
+        elif found != self.pinned:
+            raise IdentityChanged(self.pinned, found)
+
+    def accept(self, serial: str) -> None:
+        if serial != self.pinned:
+            self._forget()
+        self.pinned = serial
+
+    def _forget(self) -> None:
+        """Nothing of one unit may be shown under another's name."""
+        self._image.clear()
+        self._full_at = None
+
+    async def fast(self) -> Snapshot:
+        await self._read(next(self._fast_blocks))
+        return self._snapshot()
+
+    async def full(self) -> Snapshot:
+        if self._options.one_request_per_connection:
+            await self.prove_serial()
+        await self._read(STATUS)
+        await self._read(DYNAMIC)
+        self._full_at = self._clock.utc()
+        return self._snapshot()
+
+    async def settings(self) -> Settings:
+        await self._read(ALL_SETTINGS)
+        return decode.settings(self._image)
+
+    def _snapshot(self) -> Snapshot:
+        return decode.snapshot(
+            self._image,
+            at=self._clock.utc(),
+            full_at=self._full_at,
+            answer_ms=self._link.counters.last_answer_ms,
+            nmc=self._options.nmc,
+        )
+
+    async def _read_if_there(self, block: Block) -> None:
+        """A row that was refused for good is not asked for again."""
+        if halves(block) or not self._refusals.believed(block):
+            with contextlib.suppress(UnitException):
+                await self._read(block)
+
+    async def _read(self, block: Block) -> None:
+        """Into the image: in one request, or in parts where the unit refuses the whole. Raises UnitException
+        if it refuses the first row too, which every unit has.
+        """
+        parts = halves(block)
+        if not (parts and self._refusals.believed(block)):
+            try:
+                self._image.update(self._mapped(block, await self._ask(block)))
+            except UnitException:
+                self._refusals.refused(block)
+                if not parts:
+                    self._drop(block)
+                    raise
+            else:
+                self._refusals.answered(block)
+                return
+        await self._read(parts[0])
+        for part in parts[1:]:
+            await self._read_if_there(part)
+
+    async def _ask(self, block: Block) -> tuple[int, ...]:
+        """A read does no harm, so noise costs a second try and not a reading."""
+        try:
+            return await self._link.transact(Read(block.address, block.count))
+        except BadAnswer:
+            return await self._link.transact(Read(block.address, block.count))
+
+    def _drop(self, block: Block) -> None:
+        for address in range(block.address, block.end):
+            self._image.pop(address, None)
+
+    @staticmethod
+    def _mapped(block: Block, words: tuple[int, ...]) -> dict[int, int]:
+        return dict(zip(range(block.address, block.end), words, strict=True))

@@ -1,0 +1,35 @@
+"""What may be read from a snapshot whose parts are of different age, and how its numbers are rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from drivers.ups import READINGS, Snapshot
+
+DIGITS: Mapping[str, int] = MappingProxyType({reading.name: reading.digits for reading in READINGS})
+
+Detail = str | int | float | bool
+
+SAME_READING = timedelta(milliseconds=2)
+"""A driver may look at its clock twice at the end of one reading; no unit answers a second one within this."""
+
+
+def is_full(snapshot: Snapshot) -> bool:
+    """Whether every part is as new as the state. In a fast reading what it does not renew is older."""
+    return snapshot.full_at is not None and timedelta(0) <= snapshot.at - snapshot.full_at < SAME_READING
+
+
+def rounded(name: str, value: float) -> int | float:
+    """A reading with the digits that READINGS shows."""
+    digits = DIGITS[name]
+    return round(value, digits) if digits else round(value)
+
+
+def details_of(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Detail]:
+    """The named readings that the unit reports, none of them older than the state."""
+    if not is_full(snapshot):
+        return {}
+    values = {name: getattr(snapshot, name) for name in names}
+    return {name: rounded(name, value) for name, value in values.items() if value is not None}

@@ -1,0 +1,133 @@
+"""The gateway's settings, as `gateway.yaml` holds them. All checks that need no file are made here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from drivers.ups import READINGS
+from gateway.wire.limits import GATEWAY_NAME_LENGTH, HELLO_UNITS, UNIT_NAME_LENGTH
+from gateway.wire.topics import RESERVED_NAMES, is_gateway_name
+
+DEFAULT_PORT = 8883
+LOW_BATTERY_RUNTIME_S = 300
+FASTEST_S = 0.2
+"""Five readings a second: what `fast_status_hz` allows at most (S4)."""
+
+_READING_NAMES = frozenset(reading.name for reading in READINGS)
+
+GatewayName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^[a-z0-9-]{{1,{GATEWAY_NAME_LENGTH}}}$",
+        description=f"a gateway's name: 1 to {GATEWAY_NAME_LENGTH} of a-z, 0-9 and -",
+    ),
+]
+UnitName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^[a-z0-9-]{{1,{UNIT_NAME_LENGTH}}}$",
+        description=f"a unit's name: 1 to {UNIT_NAME_LENGTH} of a-z, 0-9 and -",
+    ),
+]
+CloudUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^mqtts://(\[[0-9a-fA-F:.]+\]|[^/:@\s]+)(:[0-9]{1,5})?/?$",
+        description="the broker as mqtts://HOST:PORT",
+    ),
+]
+UnitUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z][a-z0-9+.-]*://\S+$",
+        description="a unit's URL, as in modbus+tcp://10.0.0.5:502?unit=1 or modbus+rtu:///dev/ttyUSB0?unit=1",
+    ),
+]
+Interval = Annotated[float, msgspec.Meta(ge=FASTEST_S, le=3600.0)]
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ca`: whom the broker's certificate must come from. `certificate` and `key`: the gateway's own."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One UPS. `fast_s` and `full_s` default to the driver's own pace (S4). `deadbands`: by reading, in its unit."""
+
+    name: UnitName
+    url: UnitUrl
+    fast_s: Interval | None = None
+    full_s: Interval | None = None
+    low_battery_runtime_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = LOW_BATTERY_RUNTIME_S
+    deadbands: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+
+    def __post_init__(self) -> None:
+        if self.fast_s is not None and self.full_s is not None and self.full_s < self.fast_s:
+            raise ValueError(f"full_s ({self.full_s:g}) is shorter than fast_s ({self.fast_s:g})")
+        if unknown := sorted(self.deadbands.keys() - _READING_NAMES):
+            raise ValueError(
+                f"deadbands: no reading is named {unknown[0]!r}; there are {', '.join(sorted(_READING_NAMES))}"
+            )
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of `gateway.yaml`. `data`: the folder of the outbox."""
+
+    gateway: GatewayName
+    cloud: CloudUrl
+    tls: Tls
+    data: Path
+    units: Annotated[tuple[UnitSettings, ...], msgspec.Meta(max_length=HELLO_UNITS)] = ()
+
+    def __post_init__(self) -> None:
+        if not is_gateway_name(self.gateway):
+            raise ValueError(f"gateway: {self.gateway!r} is reserved, as {', '.join(sorted(RESERVED_NAMES))} are")
+        if self.cloud_port > 65535:
+            raise ValueError(f"cloud: no port is numbered {self.cloud_port}")
+        if twice := [name for name, count in Counter(unit.name for unit in self.units).items() if count > 1]:
+            raise ValueError(f"units: {', '.join(twice)}: each unit needs a name of its own")
+
+    @property
+    def cloud_host(self) -> str:
+        return urlsplit(self.cloud).hostname or ""
+
+    @property
+    def cloud_port(self) -> int:
+        text = self.cloud.rstrip("/").rpartition(":")[2]
+        return int(text) if text.isdigit() else DEFAULT_PORT
+
+
+def unit_from_text(text: str) -> UnitSettings:
+    """A unit given as NAME=URL on the command line. Raises ValueError in words of what would be right."""
+    name, equals, url = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not NAME=URL, as in rack-1=modbus+tcp://10.0.0.5:502")
+    try:
+        return msgspec.convert({"name": name, "url": url}, UnitSettings)
+    except msgspec.ValidationError:
+        wanted = (
+            "NAME is 1 to 32 of a-z, 0-9 and -; URL is as in modbus+tcp://10.0.0.5:502 or modbus+rtu:///dev/ttyUSB0"
+        )
+        raise ValueError(f"{text!r} is not NAME=URL: {wanted}") from None
+
+
+def with_units(settings: GatewaySettings, more: tuple[UnitSettings, ...]) -> GatewaySettings:
+    """The settings with units from the command line. Raises ValueError for a name given twice."""
+    return msgspec.structs.replace(settings, units=(*settings.units, *more))
+
+
+def to_json(settings: GatewaySettings) -> bytes:
+    """For `from_json` in another process."""
+    return msgspec.json.encode(settings, enc_hook=str)
+
+
+def from_json(text: bytes) -> GatewaySettings:
+    return msgspec.json.decode(text, type=GatewaySettings, dec_hook=lambda kind, value: kind(value))

@@ -7,9 +7,7 @@ from types import MappingProxyType
 
 from drivers.ups import Cause, Flag, State, TestSource, TestStatus
 
-STATES: Mapping[int, State] = MappingProxyType(
-    {1: State.ONLINE, 2: State.ON_BATTERY, 3: State.BYPASS, 4: State.OFF}
-)
+STATES: Mapping[int, State] = MappingProxyType({1: State.ONLINE, 2: State.ON_BATTERY, 3: State.BYPASS, 4: State.OFF})
 """Bits of ups_status of which exactly one is set (7.1; bypass from MAP)."""
 
 CAUSES: tuple[Cause, ...] = tuple(Cause)

@@ -178,9 +178,7 @@ def _delay_rows() -> Iterator[Register]:
         yield Register("turn_on_s", base + 1, 1, _E, "AN176", access=_RW, absent=_ONES, group=group)
         yield Register("stay_off_s", base + 2, 2, _E, "AN176", access=_RW, absent=_ONES, group=group)
         if group < 4:
-            yield Register(
-                "minimum_return_runtime_s", base + 4, 1, _U, "MAP", access=_RW, absent=_ONES, group=group
-            )
+            yield Register("minimum_return_runtime_s", base + 4, 1, _U, "MAP", access=_RW, absent=_ONES, group=group)
 
 
 def _load_shed_rows() -> Iterator[Register]:
@@ -217,12 +215,8 @@ def _load_shed_rows() -> Iterator[Register]:
             absent=_ONES,
             group=group,
         )
-    yield Register(
-        "load_shed_runtime_s", 1072, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0
-    )
-    yield Register(
-        "load_shed_on_battery_s", 1073, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0
-    )
+    yield Register("load_shed_runtime_s", 1072, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0)
+    yield Register("load_shed_on_battery_s", 1073, 1, _U, "MAP via SMT/SRT-DOC", access=_RW, absent=_ONES, group=0)
 
 
 _COMMAND_ROWS = (
@@ -277,9 +271,7 @@ REGISTERS: tuple[Register, ...] = tuple(
 )
 """Every row in the order of its address; rows do not overlap."""
 
-_BY_NAME: Mapping[tuple[str, int | None], Register] = MappingProxyType(
-    {(r.name, r.group): r for r in REGISTERS}
-)
+_BY_NAME: Mapping[tuple[str, int | None], Register] = MappingProxyType({(r.name, r.group): r for r in REGISTERS})
 
 
 def register(name: str, group: int | None = None) -> Register:

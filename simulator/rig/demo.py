@@ -15,6 +15,7 @@ from cloud_bridge.rows import EventFilter
 from cloud_bridge.settings import CloudSettings
 from cloud_bridge.store.errors import StoreError
 from cloud_bridge.store.reader import Reader
+from cloud_bridge.views import event_line
 from config.runtime.files import load
 from simulator.rig.summary import Summary, summarize
 from simulator.rig.view import EVENTS_SHOWN, picture
@@ -41,7 +42,7 @@ async def run_demo(directory: Path, seconds: float | None, console: Console | No
         began = time.monotonic()
         stop = _stopped()
         mains = asyncio.create_task(_fail_and_return(world), name="mains")
-        drawing = asyncio.create_task(_draw(world, console), name="view") if console else None
+        drawing = asyncio.create_task(_show(world, console), name="view") if console else None
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
         for task in filter(None, (mains, drawing)):
@@ -78,10 +79,25 @@ async def _fail_and_return(world: World) -> None:
         await asyncio.sleep(CYCLE_S - RETURN_S - FAIL_S)
 
 
+async def _show(world: World, console: Console) -> None:
+    """A live picture on a terminal; a line an event where there is none."""
+    await (_draw if console.is_terminal else _follow)(world, console)
+
+
 async def _draw(world: World, console: Console) -> None:
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
             live.update(_picture(world), refresh=True)
+            await asyncio.sleep(REFRESH_S)
+
+
+async def _follow(world: World, console: Console) -> None:
+    last = 0
+    with Reader(world.database) as reader:
+        while True:
+            for row in reader.events(EventFilter(after_id=last)):
+                last = row.id
+                console.print(event_line(row), soft_wrap=True)
             await asyncio.sleep(REFRESH_S)
 
 

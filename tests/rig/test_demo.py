@@ -38,7 +38,7 @@ def test_an_unattended_run_tells_every_event_with_its_lateness_and_path(start: S
 
 def test_ctrl_c_leaves_no_process_and_no_file_behind(start: Start, tmp_path: Path) -> None:
     demo = start("demo", env={"TMPDIR": str(tmp_path)})
-    demo.said("ON BATTERY", within_s=60)
+    demo.said("on_battery", within_s=60)
     left = descendants(demo.pid)
     assert len(left) >= 6, "three units, gateway, cloud with its roles"
     assert any(tmp_path.iterdir())
@@ -50,7 +50,7 @@ def test_ctrl_c_leaves_no_process_and_no_file_behind(start: Start, tmp_path: Pat
 
 def test_a_killed_demo_takes_its_processes_along(start: Start, tmp_path: Path) -> None:
     demo = start("demo", env={"TMPDIR": str(tmp_path)})
-    demo.said("on line", within_s=60)
+    demo.said("gateway_started", within_s=60)
     left = descendants(demo.pid)
     demo.kill()
     gone, alive = psutil.wait_procs(left, timeout=20)

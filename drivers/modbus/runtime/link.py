@@ -40,7 +40,7 @@ MENU_HINT = (
 TCP_HINT = "the connection is open but no Modbus comes; check unit id, and that no other master is being served"
 
 VERIFY = Read(TEST_STRING.address, TEST_STRING.count)
-"""No other read here has this length, so a late or shifted answer cannot pass for the proof."""
+"""No polled block has this length, so a late or shifted answer does not pass for the proof, nor the proof for it."""
 
 
 class Link:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
 from drivers.ups import READINGS, Snapshot
@@ -12,13 +11,10 @@ DIGITS: Mapping[str, int] = MappingProxyType({reading.name: reading.digits for r
 
 Detail = str | int | float | bool
 
-SAME_READING = timedelta(milliseconds=2)
-"""A driver may look at its clock twice at the end of one reading; no unit answers a second one within this."""
-
 
 def is_full(snapshot: Snapshot) -> bool:
     """Whether every part is as new as the state. In a fast reading what it does not renew is older."""
-    return snapshot.full_at is not None and timedelta(0) <= snapshot.at - snapshot.full_at < SAME_READING
+    return snapshot.full_at == snapshot.at
 
 
 def rounded(name: str, value: float) -> int | float:

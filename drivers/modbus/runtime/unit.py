@@ -101,7 +101,7 @@ class Unit:
 
     async def fast(self) -> Snapshot:
         await self._read(next(self._fast_blocks))
-        return self._snapshot()
+        return self._snapshot(self._clock.utc())
 
     async def full(self) -> Snapshot:
         if self._options.one_request_per_connection:
@@ -109,16 +109,16 @@ class Unit:
         await self._read(STATUS)
         await self._read(DYNAMIC)
         self._full_at = self._clock.utc()
-        return self._snapshot()
+        return self._snapshot(self._full_at)
 
     async def settings(self) -> Settings:
         await self._read(ALL_SETTINGS)
         return decode.settings(self._image)
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, at: datetime) -> Snapshot:
         return decode.snapshot(
             self._image,
-            at=self._clock.utc(),
+            at=at,
             full_at=self._full_at,
             answer_ms=self._link.counters.last_answer_ms,
             nmc=self._options.nmc,

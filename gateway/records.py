@@ -33,8 +33,12 @@ def event_body(event: Event, read_ms: float | None = None) -> EventBody:
 
 
 def identity_body(identity: Identity, transport: str = "") -> IdentityBody:
-    """`transport`: over what the unit is reached."""
-    return IdentityBody(identity=identity, transport=clean_text(transport))
+    """`transport`: over what the unit is reached.
+
+    What its protocol can report stays here: a cloud of the version before must not stumble over a new flag.
+    """
+    told = msgspec.structs.replace(identity, reported_flags=frozenset())
+    return IdentityBody(identity=told, transport=clean_text(transport))
 
 
 def record(kind: Kind, stamp: Stamp, unit: str, body: Message) -> Record:

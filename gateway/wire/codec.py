@@ -82,7 +82,7 @@ def digest(raw: bytes) -> bytes:
 def numbered(batch: Batch) -> Iterator[tuple[int, int, bytes]]:
     """(first number, last number, raw bytes) of each record; the two differ for a gap only.
 
-    Raises Malformed where a gap record does not begin at its own number or ends before it.
+    A gap record that does not begin at its own number, or ends before it, covers that number alone.
     """
     number = batch.first
     for raw in batch.records:
@@ -101,9 +101,7 @@ def _last_number(number: int, raw: bytes) -> int:
         gap = decode_body(record, GapBody)
     except (Malformed, TooLarge):
         return number
-    if gap.first != number or gap.last < gap.first:
-        raise Malformed(f"gap from {gap.first} to {gap.last} stands at number {number}")
-    return gap.last
+    return gap.last if gap.first == number and gap.last >= number else number
 
 
 def _parse(text: bytes, kind: type[M]) -> M:

@@ -14,6 +14,7 @@ from cloud_bridge.runtime.init import init
 from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
 from gateway.store.schema import FILE
+from simulator.runtime.ctl import ask
 from tests.cloud_bridge.talker import eventually, free_port
 from tests.conftest import Start
 from tests.process import PROGRAM, Process
@@ -67,21 +68,20 @@ class Site:
             raise AssertionError(f"{error}, told {self.types(unit)}\n{gateway.stderr}") from error
         return [row for row in self.events() if row.unit == unit]
 
-    def kept(self) -> int:
-        """Events in the outbox file, acknowledged or not."""
-        if not self.outbox.exists():
-            return 0
-        with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as file:
-            return int(file.execute("SELECT count(*) FROM record WHERE lane = 'events'").fetchone()[0])
 
 
-def control(unit: Process, *verb: str) -> str:
-    return ridethrough("sim", "ctl", "--control", unit.address("control"), *verb).stdout
+def control(unit: Process, *verb: str) -> None:
+    ask(unit.address("control"), " ".join(verb))
 
 
 def ridethrough(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "200"}
+        [PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done

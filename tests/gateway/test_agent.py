@@ -64,7 +64,7 @@ def test_kill_9_of_the_gateway_loses_nothing_and_doubles_nothing(site: Site) -> 
     site.ingest()
     unit = site.unit()
     told = []
-    for _ in range(6):
+    for _ in range(4):
         gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
         gateway.logged("answers")
         for _ in range(chance.randint(1, 3)):
@@ -163,6 +163,25 @@ def test_a_wrong_authority_is_told_once_and_the_gateway_goes_on(site: Site, tmp_
     gateway.logged("the broker's certificate is refused")
     assert "next try in 60 s" in gateway.stderr
     assert gateway.terminate() == 0
+
+
+def test_a_certificate_that_the_broker_does_not_know_is_told_once_and_waits(site: Site, tmp_path: Path) -> None:
+    site.broker()
+    stranger = Site(tmp_path / "other", site.start)
+    for file in ("gateway.pem", "gateway.key"):
+        shutil.copy(stranger.config.parent / file, site.config.parent / file)
+    gateway = site.gateway()
+    gateway.logged("no connection to the cloud")
+    assert "next try in 60 s" in gateway.stderr
+
+
+def test_a_broker_that_is_away_is_told_once_and_found_when_it_is_back(site: Site) -> None:
+    gateway = site.gateway()
+    gateway.logged("Connection refused")
+    site.ingest()
+    site.broker()
+    gateway.logged("connected to the cloud")
+    assert gateway.stderr.count('"warning", "logger": "gateway.uplink"') == 1
 
 
 def test_two_gateways_do_not_share_a_folder(site: Site) -> None:

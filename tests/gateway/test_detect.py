@@ -128,15 +128,6 @@ def test_after_a_restart_each_part_is_found_afterwards_until_it_has_been_looked_
     ]
 
 
-def test_a_driver_that_looks_at_its_clock_twice_in_a_full_reading_is_believed(unit: WatchedUnit) -> None:
-    full = reading(5, ONLINE, flags=frozenset({Flag.FAN}))
-    for second in (5, 6, 12):
-        at = moment(second)
-        flags = full.flags if second == 5 else frozenset()
-        unit.takes(msgspec.structs.replace(full, flags=flags, full_at=at, at=at + timedelta(microseconds=900)))
-    assert unit.told == ["fan_fault", "fan_fault_cleared"]
-
-
 def test_a_fault_that_returns_within_the_hold_is_not_a_new_one(unit: WatchedUnit) -> None:
     fan = frozenset({Flag.FAN})
     assert unit.reads(1, ONLINE, flags=fan) == ["fan_fault"]

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.ups import Event, Identity, Severity
+from drivers.ups import Event, Flag, Identity, Severity
 from gateway.records import event_body, identity_body, milliseconds, record
 from gateway.wire import limits
 from gateway.wire.codec import decode_body, decode_record, encode_record
@@ -79,3 +79,8 @@ def test_details_beyond_the_limit_keep_the_first_ones() -> None:
     body = event_body(event(**{f"d{number:02}": "x" * 64 for number in range(60)}))
     assert list(body.details) == [f"d{number:02}" for number in range(len(body.details))]
     assert 20 < len(body.details) < 60
+
+
+def test_what_a_protocol_can_report_does_not_go_to_the_cloud() -> None:
+    body = identity_body(Identity(serial="AS1", reported_flags=frozenset(Flag)))
+    assert body.identity == Identity(serial="AS1")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.uplink import Phase
+from gateway.uplink import HELLO_EVERY_S, Phase
 from gateway.wire.messages import Lane
 from tests.gateway.world import Cloud, World
 
@@ -137,7 +137,8 @@ class Restorations(Faults):
     def the_backup_is_put_back(self) -> None:
         assert self.backup is not None
         self.world.restore_cloud(self.backup[0])
-        self.world.status()  # nobody tells the gateway: the next reading finds out
+        self.world.now_s += HELLO_EVERY_S  # nobody tells the gateway: its next hello finds out
+        self.world.tick()
 
     def _streams(self) -> object:
         return {lane: book.stream for lane, book in self.world.books.items()}
@@ -145,7 +146,7 @@ class Restorations(Faults):
 
 TestFaults = Faults.TestCase
 TestFaults.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestRestorations = Restorations.TestCase
 TestRestorations.settings = TestFaults.settings

@@ -46,6 +46,7 @@ def copied(file: sqlite3.Connection) -> sqlite3.Connection:
 class Stream(msgspec.Struct):
     through: int = 0
     digests: dict[int, bytes] = {}
+    gaps: list[bytes] = []
 
 
 class Cloud(msgspec.Struct):
@@ -61,7 +62,10 @@ class Cloud(msgspec.Struct):
         if kind is Up.HELLO:
             hello = codec.decode(payload, Hello)
             self.hellos.append(hello)
-            lanes = {lane: LaneAck(stream=said.stream, through=self._through(lane, said.stream)) for lane, said in hello.lanes.items()}
+            lanes = {
+                lane: LaneAck(stream=said.stream, through=self._through(lane, said.stream))
+                for lane, said in hello.lanes.items()
+            }
             return Ack(lanes=lanes, conn=hello.conn)
         if kind in (Up.EVENTS, Up.STATUS):
             lane = Lane(kind.value)
@@ -93,7 +97,9 @@ class Cloud(msgspec.Struct):
         self.names[(lane, batch.stream, first)] = digest
         if origin is not None:
             self.names[origin] = digest
-        if not known and not is_gap:
+        if is_gap:
+            stream.gaps.append(raw)
+        elif not known:
             self.stored[lane].append(raw)
 
 
@@ -130,6 +136,16 @@ class World:
         self.later.clear()
         self.cut()
         self.start()
+
+    def stop(self) -> None:
+        """A clean stop, as the agent makes it: what is in memory is written, then nothing runs."""
+        self.act(self.uplink.farewell())
+        self.commit()
+        file = OutboxFile(self.file)
+        for lane, book in self.books.items():
+            file.put(lane, book.stream, book.unsaved(), 0)
+            file.keep_at_stop(lane, book.kept_at_stop())
+        self.cut()
 
     def cut(self) -> None:
         """The connection ends: a part of what was sent arrives, in its order, nothing comes back."""

@@ -69,10 +69,11 @@ def test_records_number_themselves_from_first_and_a_gap_covers_its_range() -> No
     assert numbers == [(10, 10), (11, 11), (12, 19), (20, 20)]
 
 
-def test_a_gap_that_does_not_begin_at_its_own_number_is_refused() -> None:
-    gap = record(GapBody(first=3, last=9, why="crash"), Kind.GAP)
-    with pytest.raises(Malformed, match="gap from 3 to 9 stands at number 1"):
-        list(codec.numbered(batch([gap])))
+@pytest.mark.parametrize(("first", "last"), [(3, 9), (2, 1), (1, 1)])
+def test_a_gap_that_does_not_fit_its_own_number_covers_that_number_alone(first: int, last: int) -> None:
+    gap = record(GapBody(first=first, last=last, why="crash"), Kind.GAP)
+    event = record(EventBody(type="on_battery", severity=Severity.WARNING))
+    assert [(a, b) for a, b, _ in codec.numbered(batch([gap, event]))] == [(1, 1), (2, 2)]
 
 
 def test_an_event_that_merely_mentions_a_gap_is_no_gap() -> None:

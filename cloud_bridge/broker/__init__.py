@@ -1,0 +1,1 @@
+"""The embedded broker: its rules here, what acts in runtime/."""

@@ -1,0 +1,196 @@
+"""The broker's door: TCP, TLS, certificate, first packet. A stranger gets so far and no further (S13)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from time import monotonic
+
+from cryptography import x509
+
+from cloud_bridge.acl import identify
+from cloud_bridge.addresses import Address, is_every_address
+from cloud_bridge.authority import common_name, issuer_of
+from cloud_bridge.broker.admission import NOT_AUTHORIZED
+from cloud_bridge.broker.complaints import Complaints
+from cloud_bridge.broker.errors import BadPacket, ClientFault, Refused
+from cloud_bridge.broker.framing import Kind
+from cloud_bridge.broker.runtime.link import CLOSE_TIMEOUT_S, Link, Packet
+from cloud_bridge.broker.wording import tls_refusal
+from cloud_bridge.errors import BrokerFailed
+from cloud_bridge.settings import Limits
+
+BACKLOG = 128
+OUT_OF_FILES_PAUSE_S = 1.0
+"""asyncio's own servers wait as long when the process has no descriptor left."""
+
+logger = logging.getLogger("cloud_bridge.broker")
+
+Serve = Callable[[Link, Packet], Awaitable[None]]
+
+
+class Door:
+    """Listens, and hands each client that proved who it is to `serve`, with its CONNECT as it came."""
+
+    def __init__(
+        self,
+        listen: Address,
+        context: ssl.SSLContext,
+        authorities: Mapping[str, x509.Certificate],
+        limits: Limits,
+        serve: Serve,
+        refused: Collection[str] = (),
+    ) -> None:
+        self._context = context
+        self._authorities = authorities
+        self._limits = limits
+        self._serve = serve
+        self._refused = refused
+        self._complaints = Complaints()
+        self._waiting: Counter[str] = Counter()
+        self._clients: set[asyncio.Task[None]] = set()
+        self._listener = listening(listen)
+        self._accepting: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it listens; the port is the real one when any was asked for."""
+        host, port = self._listener.getsockname()[:2]
+        return Address(host, port)
+
+    def open(self) -> None:
+        self._accepting = asyncio.create_task(self._accept(), name="broker door")
+
+    async def close(self) -> None:
+        """Lets nobody in any more and ends who is in."""
+        tasks = [*self._clients, *([self._accepting] if self._accepting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._listener.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(self._listener)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    logger.error("can't accept a connection: %s", error.strerror)
+                    await asyncio.sleep(OUT_OF_FILES_PAUSE_S)
+                continue
+            self._welcome(connection, Address(peer[0], peer[1]))
+            await asyncio.sleep(0)  # sock_accept does not wait while more are there: those inside get their turn
+
+    def _welcome(self, connection: socket.socket, peer: Address) -> None:
+        limits = self._limits
+        full = self._waiting.total() >= limits.handshakes
+        if full or self._waiting[peer.host] >= limits.handshakes_per_address:
+            connection.close()
+            self._complain(peer, "handshakes", "too many connections that are not yet admitted: closed")
+            return
+        self._waiting[peer.host] += 1
+        task = asyncio.create_task(self._client(connection, peer), name=f"client {peer}")
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    async def _client(self, connection: socket.socket, peer: Address) -> None:
+        try:
+            admitted = await self._admitted(connection, peer)
+            if admitted:
+                await self._serve(*admitted)
+        except Exception:
+            logger.exception("%s: closed after an error of the broker's own", peer)
+        finally:
+            connection.close()
+
+    async def _admitted(self, connection: socket.socket, peer: Address) -> tuple[Link, Packet] | None:
+        timeout_s = self._limits.connect_timeout_s
+        link = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                link = await self._handshake(connection, peer)
+                packet = await _first_packet(link, timeout_s)
+            self._identify(link)
+            return link, packet
+        except Refused as refused:
+            if link:
+                link.turn_away(refused)
+                await link.close()
+        except TimeoutError:
+            self._complain(peer, "timeout", f"no CONNECT within {timeout_s:g} s: closed", link)
+        except ssl.SSLError as error:
+            told = tls_refusal(error.reason, getattr(error, "verify_message", None))
+            self._complain(peer, f"tls {error.reason}", told, link)
+        except (ClientFault, OSError) as error:
+            self._complain(peer, "certificate", str(error) or "gone before it was admitted", link)
+        finally:
+            self._leave(peer.host)
+        if link:
+            link.abort()
+        return None
+
+    async def _handshake(self, connection: socket.socket, peer: Address) -> Link:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=self._limits.message_bytes)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connection,
+            ssl=self._context,
+            ssl_handshake_timeout=self._limits.connect_timeout_s,
+            ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
+        )
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        return Link(reader, writer, peer, self._complaints, self._limits.message_bytes)
+
+    def _identify(self, link: Link) -> None:
+        der = link.get_ssl_info().getpeercert(binary_form=True)
+        if der is None:
+            raise Refused("no certificate", NOT_AUTHORIZED)
+        certificate = x509.load_der_x509_certificate(der)
+        name, issuer = common_name(certificate), issuer_of(certificate, self._authorities)
+        link.identity = identify(name, issuer)
+        if link.identity is None:
+            raise Refused(f"a certificate for {name!r} that the authority {issuer!r} may not give out", NOT_AUTHORIZED)
+        if name in self._refused:
+            raise Refused("turned away (cloud.yaml: refused)", NOT_AUTHORIZED)
+
+    def _leave(self, host: str) -> None:
+        """One that waited at the door is in, or gone."""
+        self._waiting[host] -= 1
+        if not self._waiting[host]:
+            del self._waiting[host]
+
+    def _complain(self, peer: Address, kind: str, what: str, link: Link | None = None) -> None:
+        if link:
+            link.complain(kind, what)
+        elif (suffix := self._complaints.suffix(peer.host, kind, monotonic())) is not None:
+            logger.warning("%s: %s%s", peer, what, suffix)
+
+
+async def _first_packet(link: Link, within_s: float) -> Packet:
+    packet = await link.packet(within_s)
+    if packet is None:
+        raise BadPacket("gone before it said CONNECT")
+    if packet.header.kind is not Kind.CONNECT:
+        raise BadPacket(f"{packet.header.kind.name} before CONNECT")
+    return packet
+
+
+def listening(listen: Address) -> socket.socket:
+    """A bound socket, listening. Raises BrokerFailed."""
+    try:
+        found = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, where = found[0]
+        both = is_every_address(listen.host) and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server(where[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise BrokerFailed(f"can't listen at {listen}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener

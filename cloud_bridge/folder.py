@@ -1,0 +1,131 @@
+"""The folder of a cloud: where its files lie, and the text of its settings files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud_bridge.addresses import Address
+from cloud_bridge.errors import BadName
+from gateway.wire.limits import GATEWAY_NAME_LENGTH, HELLO_UNITS, UNIT_NAME_LENGTH
+from gateway.wire.topics import RESERVED_NAMES, is_gateway_name, is_unit_name
+
+SETTINGS = "cloud.yaml"
+GATEWAYS, SERVICES = "gateways", "services"
+"""The two authorities (S12): one for gateways' client certificates, one for the broker's and the bridge's."""
+BROKER, BRIDGE = "broker", "bridge"
+GATEWAY_FILES = ("gateway.yaml", "gateway.pem", "gateway.key", "ca.pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Paths inside a cloud's folder."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / SETTINGS
+
+    def authority(self, name: str) -> tuple[Path, Path]:
+        """Certificate and key of an authority."""
+        return self.root / "authority" / f"{name}.pem", self.root / "authority" / f"{name}.key"
+
+    def service(self, name: str) -> tuple[Path, Path]:
+        """Certificate and key of the broker or of the bridge."""
+        return self.root / f"{name}.pem", self.root / f"{name}.key"
+
+    @property
+    def gateways(self) -> Path:
+        return self.root / "gateways"
+
+    def gateway(self, name: str) -> Path:
+        return self.gateways / name
+
+    def gateway_folders(self) -> list[Path]:
+        """Those of all gateways, in the order of their names; one that is being made is left out."""
+        found = sorted(self.gateways.iterdir()) if self.gateways.is_dir() else []
+        return [path for path in found if path.is_dir() and not path.name.startswith(".")]
+
+
+def check_gateway_name(name: str) -> None:
+    """Raises BadName if no gateway may bear it."""
+    if name in RESERVED_NAMES:
+        reserved = ", ".join(sorted(RESERVED_NAMES))
+        raise BadName(f"gateway name {name!r} is reserved, as {reserved} are: choose another")
+    if not is_gateway_name(name):
+        raise BadName(f"gateway name {name[:80]!r}: expected 1 to {GATEWAY_NAME_LENGTH} of a-z, 0-9 and -")
+
+
+def check_units(units: Mapping[str, str]) -> None:
+    """Raises BadName if a name of `units` is none for a UPS, or if there are too many."""
+    if len(units) > HELLO_UNITS:
+        raise BadName(f"{len(units)} units: a gateway has at most {HELLO_UNITS}")
+    for name in units:
+        if not is_unit_name(name):
+            raise BadName(f"unit name {name[:80]!r}: expected 1 to {UNIT_NAME_LENGTH} of a-z, 0-9 and -")
+
+
+def cloud_yaml(mqtts: Address, listen: Address) -> str:
+    """What `cloud init` writes as cloud.yaml; the limits in it are the defaults of settings.Limits."""
+    return f"""\
+# A Ridethrough cloud. Relative paths begin at this file's folder.
+
+# What gateways connect to. The broker's certificate is good for this host and for this machine itself.
+mqtts: {_quoted(mqtts)}
+# Where the broker listens: an address of this machine. "[::]:PORT" is every address, IPv4's too.
+listen: {_quoted(listen)}
+data: data
+# embedded, or mqtts://HOST:PORT of a broker of your own (docs/broker.md).
+broker: embedded
+
+tls:
+  gateways: authority/{GATEWAYS}.pem
+  services: authority/{SERVICES}.pem
+  broker: {{certificate: {BROKER}.pem, key: {BROKER}.key}}
+  bridge: {{certificate: {BRIDGE}.pem, key: {BRIDGE}.key}}
+
+# Gateways that the embedded broker turns away although their certificates are good: stolen or retired ones.
+#refused: [pi-lost]
+
+# What the embedded broker lets clients have; these are the defaults.
+#limits:
+#  connections: 200
+#  handshakes: 128
+#  handshakes_per_address: 32
+#  connect_timeout_s: 10
+#  message_bytes: 131072
+#  messages_per_s: 200
+#  message_burst: 1000
+#  bytes_per_day: 1073741824
+"""
+
+
+def gateway_yaml(name: str, mqtts: str, units: Mapping[str, str]) -> str:
+    """What a new gateway's folder holds as gateway.yaml; `units` are URLs by name."""
+    return f"""\
+# A Ridethrough gateway. Relative paths begin at this file's folder.
+gateway: {_quoted(name)}
+cloud: {_quoted(f"mqtts://{mqtts}")}
+tls: {{ca: ca.pem, certificate: gateway.pem, key: gateway.key}}
+data: data
+{_units(units)}"""
+
+
+def _units(units: Mapping[str, str]) -> str:
+    if not units:
+        return (
+            "# The UPSs beside it, by name and URL:\n"
+            "#units:\n"
+            '#  - {name: rack-1, url: "modbus+tcp://10.0.0.5:502?unit=1"}\n'
+            '#  - {name: rack-2, url: "modbus+rtu:///dev/ttyUSB0?baud=9600&unit=1"}\n'
+        )
+    lines = [f"  - {{name: {_quoted(name)}, url: {_quoted(url)}}}\n" for name, url in units.items()]
+    return "units:\n" + "".join(lines)
+
+
+def _quoted(text: object) -> str:
+    """A JSON string is a YAML one."""
+    return json.dumps(str(text))

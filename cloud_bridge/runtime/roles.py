@@ -1,0 +1,48 @@
+"""The roles of a cloud: which there are, and how one is played."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cloud_bridge.runtime.supervise import Role, RoleMisused, Supervised, supervise_until_signal
+from cloud_bridge.settings import EMBEDDED, CloudSettings
+from cloud_bridge.store.errors import StoreError
+from config.errors import SettingsError
+from config.runtime.ready import announce
+
+BROKER, INGEST = "broker", "ingest"
+
+
+def roles_of(folder: Path, settings: CloudSettings, log_level: str = "info") -> list[Role]:
+    """What runs for the cloud in `folder`; a broker of the owner's own is not ours to run."""
+    names = [BROKER, INGEST] if settings.broker == EMBEDDED else [INGEST]
+    # -P: a folder named like one of ours where the program was started must not shadow it.
+    program = (sys.executable, "-P", "-c", "from config.cli import main; main()", "--log-level", log_level)
+    return [Role(name, (*program, "cloud", "run", "--dir", str(folder), "--only", name)) for name in names]
+
+
+def play(name: str, settings: CloudSettings) -> None:
+    """Plays one role in this process until SIGTERM or SIGINT. Raises CloudError, SettingsError."""
+    if name == BROKER:
+        from cloud_bridge.runtime.broker import run_broker
+
+        run_broker(settings)
+        return
+    from cloud_bridge.runtime.ingest import run
+
+    try:
+        run(settings)
+    except StoreError as error:
+        # Nothing that a supervisor's next try could change.
+        raise SettingsError(reason=str(error)) from error
+
+
+def supervise_all(roles: Sequence[Role]) -> None:
+    """Keeps roles running as child processes until SIGTERM or SIGINT, and passes their ready lines on."""
+    try:
+        asyncio.run(supervise_until_signal([Supervised(role, announce) for role in roles]))
+    except RoleMisused as error:
+        raise SettingsError(reason=str(error)) from error

@@ -1,0 +1,138 @@
+"""What is stored, read while ingest writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from cloud_bridge.greeting import stored_hello
+from cloud_bridge.rows import EventFilter, EventRow, GatewayRow, IngestRow, LetterRow, StreamRow, UnitRow
+from cloud_bridge.store.database import open_reader
+from drivers.ups import Severity
+from gateway.wire.messages import IdentityBody, Lane, Scalar
+
+_identity = msgspec.json.Decoder(IdentityBody)
+_waiting = msgspec.json.Decoder(dict[Lane, int])
+_values = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_details = msgspec.json.Decoder(dict[str, Scalar])
+
+_EVENTS = """
+SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
+       s.lane AS lane, s.name AS stream, r.seq AS seq,
+       e.type AS type, e.severity AS severity, e.after_at AS after_at, e.found_afterwards AS found_afterwards,
+       e.read_ms AS read_ms, e.details AS details,
+       r.at AS at, r.clock AS clock, r.boot AS boot, r.mono AS mono, r.history AS history,
+       r.sent_at AS sent_at, r.received_at AS received_at, r.stored_at AS stored_at
+  FROM events e
+  JOIN records r ON r.id = e.record_id
+  JOIN streams s ON s.id = r.stream_id
+  JOIN gateways g ON g.id = s.gateway_id
+  LEFT JOIN units u ON u.id = r.unit_id
+ WHERE e.record_id > :after_id
+   AND (:up_to_id IS NULL OR e.record_id <= :up_to_id)
+   AND (:since IS NULL OR r.at >= :since)
+   AND (:gateway IS NULL OR g.name = :gateway)
+   AND (:unit IS NULL OR u.name = :unit)
+   AND (:severity IS NULL OR e.severity = :severity)
+"""
+
+
+class Reader:
+    """A context manager over the database file; never writes. Raises StoreError where it can't be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_reader(path)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: tuple[type[BaseException], BaseException, TracebackType] | None) -> None:
+        self._db.close()
+
+    def version(self) -> int:
+        """Changes when anything was committed."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def last_id(self) -> int:
+        """Of the newest event."""
+        return int(self._db.execute("SELECT coalesce(max(record_id), 0) FROM events").fetchone()[0])
+
+    def events(self, wanted: EventFilter) -> Iterator[EventRow]:
+        """In the order of storing."""
+        values = {
+            "after_id": wanted.after_id,
+            "up_to_id": wanted.up_to_id,
+            "since": wanted.since,
+            "gateway": wanted.gateway,
+            "unit": wanted.unit,
+            "severity": wanted.severity.value if wanted.severity else None,
+            "newest": wanted.newest,
+        }
+        newest = f"SELECT * FROM ({_EVENTS} ORDER BY e.record_id DESC LIMIT :newest) ORDER BY id"
+        sql = f"{_EVENTS} ORDER BY e.record_id" if wanted.newest is None else newest
+        for row in self._db.query(sql, values):
+            row["severity"] = Severity(row["severity"])
+            row["found_afterwards"], row["history"] = bool(row["found_afterwards"]), bool(row["history"])
+            row["details"] = _details.decode(row["details"])
+            yield EventRow(**row)
+
+    def gateways(self) -> list[GatewayRow]:
+        letters = self._db.query("SELECT gateway_id, count(*) AS letters FROM dead_letters GROUP BY gateway_id")
+        count = {row["gateway_id"]: row["letters"] for row in letters}
+        return [
+            GatewayRow(
+                name=row["name"],
+                first_seen_at=row["first_seen_at"],
+                last_seen_at=row["last_seen_at"],
+                offline_at=row["offline_at"],
+                offline_why=row["offline_why"],
+                hello=stored_hello(row["hello"]),
+                waiting=_waiting.decode(row["waiting"]) if row["waiting"] else {},
+                letters=count.get(row["id"], 0),
+                letters_dropped=row["letters_dropped"],
+                streams=self._streams(row["id"]),
+            )
+            for row in self._db.query("SELECT * FROM gateways ORDER BY name")
+        ]
+
+    def _streams(self, gateway: int) -> tuple[StreamRow, ...]:
+        rows = self._db.query(
+            "SELECT lane, name AS stream, through FROM streams WHERE gateway_id = ? ORDER BY id", [gateway]
+        )
+        return tuple(StreamRow(**row) for row in rows)
+
+    def units(self) -> list[UnitRow]:
+        rows = self._db.query(
+            "SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity"
+            "  FROM units u JOIN gateways g ON g.id = u.gateway_id"
+            "  LEFT JOIN unit_latest l ON l.unit_id = u.id"
+            " ORDER BY g.name, u.id"
+        )
+        return [
+            UnitRow(
+                gateway=row["gateway"],
+                name=row["name"],
+                at=row["at"],
+                sent_at=row["sent_at"],
+                received_at=row["received_at"],
+                status=_values.decode(row["status"]) if row["status"] else {},
+                identity=_identity.decode(row["identity"]) if row["identity"] else None,
+            )
+            for row in rows
+        ]
+
+    def ingest(self) -> IngestRow | None:
+        rows = self._db.query("SELECT started_at, alive_at, connected_at FROM ingest")
+        return next((IngestRow(**row) for row in rows), None)
+
+    def dead_letters(self) -> Iterator[LetterRow]:
+        """Oldest first."""
+        rows = self._db.query(
+            "SELECT g.name AS gateway, d.lane, d.stream, d.seq, d.reason, d.times,"
+            "       d.received_at, d.last_at, d.raw"
+            "  FROM dead_letters d JOIN gateways g ON g.id = d.gateway_id ORDER BY d.id"
+        )
+        return (LetterRow(**row) for row in rows)

@@ -1,0 +1,118 @@
+"""What gateway.yaml may say, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.errors import SettingsError
+from config.runtime.files import load
+from config.settings import decode
+from drivers.ups import READINGS
+from gateway.settings import (
+    DEFAULT_PORT,
+    GatewaySettings,
+    UnitSettings,
+    from_json,
+    to_json,
+    unit_from_text,
+    with_units,
+)
+
+RIGHT = """\
+gateway: pi-basement
+cloud: mqtts://bridge.example.net:8884
+tls: {ca: ca.pem, certificate: gateway.pem, key: keys/gateway.key}
+data: ./data
+units:
+  - {name: rack-1, url: "modbus+tcp://10.0.0.5:502?unit=1"}
+"""
+
+
+def read(text: str) -> GatewaySettings:
+    return decode(text, GatewaySettings, "gateway.yaml", Path("/etc/ridethrough"))
+
+
+def told(text: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    return str(caught.value)
+
+
+def test_paths_begin_at_the_files_folder() -> None:
+    settings = read(RIGHT)
+    assert settings.tls.key == Path("/etc/ridethrough/keys/gateway.key")
+    assert settings.data == Path("/etc/ridethrough/data")
+
+
+def test_the_settings_survive_the_way_into_another_process() -> None:
+    settings = read(RIGHT)
+    assert from_json(to_json(settings)) == settings
+
+
+def test_a_gateway_without_units_is_allowed_since_the_command_line_may_name_them() -> None:
+    settings = read(RIGHT.partition("units:")[0] + "units: []\n")
+    assert with_units(settings, (unit_from_text("rack-1=modbus+tcp://10.0.0.5"),)).units[0].name == "rack-1"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("mqtts://bridge.example.net:8884", "bridge.example.net", 8884),
+        ("mqtts://bridge.example.net", "bridge.example.net", DEFAULT_PORT),
+        ("mqtts://[::1]:1", "::1", 1),
+        ("mqtts://[::1]", "::1", DEFAULT_PORT),
+        ("mqtts://10.0.0.1:8883/", "10.0.0.1", 8883),
+    ],
+)
+def test_the_cloud_is_a_host_and_a_port(url: str, host: str, port: int) -> None:
+    settings = read(RIGHT.replace("mqtts://bridge.example.net:8884", f'"{url}"'))
+    assert (settings.cloud_host, settings.cloud_port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "what"),
+    [
+        ("pi-basement", "Pi_Basement", "gateway.yaml:1:10: gateway: expected a gateway's name"),
+        ("pi-basement", "bridge", "'bridge' is reserved"),
+        (
+            "mqtts://bridge.example.net:8884",
+            "mqtt://x:1",
+            "gateway.yaml:2:8: cloud: expected the broker as mqtts://HOST:PORT",
+        ),
+        ("bridge.example.net:8884", "bridge.example.net:99999", "no port is numbered 99999"),
+        ("rack-1", "Rack 1", "units[0].name: expected a unit's name"),
+        ("modbus+tcp://10.0.0.5:502?unit=1", "10.0.0.5", "units[0].url: expected a unit's URL"),
+        ("key: keys/gateway.key", "kee: x", "unknown key; did you mean 'key'?"),
+        ('unit=1"}', 'unit=1", fast_s: 0.1}', "units[0].fast_s: expected a number from 0.2 to 3600"),
+        ('unit=1"}', 'unit=1", fast_s: 9, full_s: 3}', "full_s (3) is shorter than fast_s (9)"),
+        ('unit=1"}', 'unit=1", deadbands: {input: 2}}', "no reading is named 'input'"),
+        ('unit=1"}', 'unit=1"}\n  - {name: rack-1, url: "nut://h/u"}', "rack-1: each unit needs a name of its own"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_a_wrong_setting_is_told_with_its_place(right: str, wrong: str, what: str) -> None:
+    assert what in told(RIGHT.replace(right, wrong))
+
+
+def test_every_reading_may_have_a_deadband() -> None:
+    deadbands = {reading.name: 1.5 for reading in READINGS}
+    assert UnitSettings(name="a", url="x://y", deadbands=deadbands).deadbands == deadbands
+
+
+@given(st.text())
+def test_any_text_as_a_unit_is_a_unit_or_told_what_would_be_right(text: str) -> None:
+    try:
+        unit = unit_from_text(text)
+    except ValueError as error:
+        assert "NAME=URL" in str(error)
+    else:
+        assert f"{unit.name}={unit.url}" == text
+
+
+def test_the_example_is_right() -> None:
+    example = Path(__file__).parents[2] / "config" / "examples" / "gateway.yaml"
+    assert load(example, GatewaySettings).units

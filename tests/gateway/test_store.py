@@ -1,0 +1,318 @@
+"""The outbox file: real SQLite files, a killed writer, a full disk, damage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from gateway.entries import ALWAYS, Entry, Kept, Shift, Want
+from gateway.errors import NewerOutbox, NotKept, OutboxDamaged
+from gateway.store.outbox import ACKED_KEPT_MS, OutboxFile
+from gateway.store.schema import FILE, migrations, prepare
+from gateway.store.writer import Writer
+from gateway.wire import codec
+from gateway.wire.messages import GapBody, Lane, Origin, Stamp
+
+STAMP = Stamp(at=1_000_000, boot="b", mono=1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return prepare(tmp_path / "data")
+
+
+def opened(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
+def entries(*numbers: int) -> list[Entry]:
+    return [Entry(number, b"record %d" % number) for number in numbers]
+
+
+def numbers(file: OutboxFile, lane: Lane = Lane.EVENTS) -> list[int]:
+    rows = file.connection.execute("SELECT first FROM record WHERE lane = ? ORDER BY stream, first", (lane,))
+    return [row[0] for row in rows]
+
+
+def test_a_new_outbox_is_private_and_each_lane_has_a_stream_of_its_own(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with opened(path) as connection:
+        lanes = OutboxFile(connection).lanes()
+    assert len({kept.stream for kept in lanes.values()}) == 2
+    assert all(len(kept.stream) == 16 and kept.next == 1 for kept in lanes.values())
+
+
+def test_opening_again_changes_nothing(path: Path) -> None:
+    with opened(path) as connection:
+        before = OutboxFile(connection).lanes()
+    prepare(path.parent)
+    with opened(path) as connection:
+        assert OutboxFile(connection).lanes() == before
+
+
+def test_a_file_of_a_newer_version_is_refused(path: Path) -> None:
+    with opened(path) as connection:
+        Database(connection).table(migrations.migrations_table).insert(
+            {"migration_set": "outbox", "name": "99 tomorrow", "applied_at": "2030-01-01"}
+        )
+    with pytest.raises(NewerOutbox, match="99 tomorrow"):
+        prepare(path.parent)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 500, b""])
+def test_a_file_that_is_no_database_is_set_aside_unless_it_is_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with opened(prepare(tmp_path)) as connection:
+        assert OutboxFile(connection).lanes().keys() == set(Lane)
+    assert len(list(tmp_path.glob("outbox-damaged-*"))) == bool(content)
+
+
+def test_numbers_taken_stay_taken(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        stream = file.lanes()[Lane.EVENTS].stream
+        file.put(Lane.EVENTS, stream, entries(1, 2, 3), 0)
+        file.keep(Lane.EVENTS, Kept(stream, acked=2, next=2, sent=ALWAYS))
+        assert file.lanes()[Lane.EVENTS] == Kept(stream, 2, 4, 3)
+
+
+def test_reserved_numbers_are_free_again_after_a_clean_stop(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        stream = file.lanes()[Lane.STATUS].stream
+        file.keep(Lane.STATUS, Kept(stream, acked=2, next=500, sent=ALWAYS))
+        file.keep_at_stop(Lane.STATUS, Kept(stream, acked=2, next=3, sent=2))
+        assert file.lanes()[Lane.STATUS] == Kept(stream, 2, 3, 2)
+
+
+def test_what_is_lost_is_explained_once_and_for_all(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        stream = file.lanes()[Lane.STATUS].stream
+        file.put(Lane.STATUS, stream, entries(2), 0)
+        file.keep(Lane.STATUS, Kept(stream, acked=0, next=10, sent=ALWAYS))
+        file.lanes()
+        want = Want(Lane.STATUS, stream, 1, 9)
+        loaded = file.load(want, STAMP).entries
+        assert [(entry.first, entry.end, entry.gap) for entry in loaded] == [(1, 1, True), (2, 2, False), (3, 9, True)]
+        assert [codec.decode_body(codec.decode_record(loaded[n].raw), GapBody).why for n in (0, 2)] == [
+            "no longer kept",
+            "crash",
+        ]
+        later = Stamp(at=2_000_000, boot="c", mono=5)
+        assert file.load(want, later).entries == loaded
+
+
+def test_s16_the_change_to_a_new_stream_keeps_every_record_and_its_old_name(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        old, new = file.lanes()[Lane.EVENTS].stream, "b" * 16
+        file.put(Lane.EVENTS, old, [*entries(1, 2, 3), Entry(4, b"gap", last=6, gap=True), *entries(7)], 0)
+        shift = Shift(Lane.EVENTS, old, new, acked=2, last=8)
+        assert file.move(entries(8), shift, Kept(new, 0, 7, ALWAYS), 0) == 3
+        assert file.lanes()[Lane.EVENTS] == Kept(new, 0, 7, 6)
+        loaded = file.load(Want(Lane.EVENTS, new, 1, 6), STAMP).entries
+        assert [(entry.first, entry.end, entry.origin) for entry in loaded] == [
+            (1, 1, Origin(stream=old, first=3)),
+            (2, 4, None),
+            (5, 5, Origin(stream=old, first=7)),
+            (6, 6, Origin(stream=old, first=8)),
+        ]
+
+
+def test_s16_acknowledged_events_stay_seven_days_and_status_does_not(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        for lane, kept in file.lanes().items():
+            file.put(lane, kept.stream, entries(1, 2, 3), 1000)
+            file.keep(lane, Kept(kept.stream, acked=2, next=4, sent=ALWAYS))
+        file.prune(1000 + ACKED_KEPT_MS)
+        assert (numbers(file), numbers(file, Lane.STATUS)) == ([1, 2, 3], [3])
+        file.prune(1001 + ACKED_KEPT_MS)
+        assert numbers(file) == [3]
+
+
+async def test_jobs_that_wait_together_share_one_commit(path: Path) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+    await writer.submit(lambda file: file.lanes())
+    before = writer.commits
+    jobs = [
+        partial(OutboxFile.put, lane=Lane.EVENTS, stream="a" * 16, entries=entries(n), now_ms=0) for n in range(1, 200)
+    ]
+    await asyncio.gather(*(writer.submit(job) for job in jobs))
+    assert writer.commits - before < 100
+    await writer.close()
+
+
+async def test_what_is_for_later_goes_with_the_next_commit_and_the_newest_counts(path: Path) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+    writer.later("state", lambda file: file.put_state("rack-1", b"old"))
+    writer.later("state", lambda file: file.put_state("rack-1", b"new"))
+    writer.later("gone", lambda file: file.put_state("rack-2", b"x"))
+    writer.withdraw("gone")
+    await writer.submit(lambda file: None)
+    units = await writer.submit(lambda file: file.units())
+    assert {name: row.state for name, row in units.items()} == {"rack-1": b"new"}
+    await writer.close()
+
+
+async def test_a_clean_end_writes_what_was_for_later(path: Path) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+    writer.later("state", lambda file: file.put_state("rack-1", b"last"))
+    await writer.close()
+    with opened(path) as connection:
+        assert OutboxFile(connection).unit("rack-1").state == b"last"
+
+
+async def test_a_transaction_is_whole_or_nothing(path: Path) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+
+    def half(file: OutboxFile) -> None:
+        file.put_state("rack-1", b"half")
+        file.connection.execute("INSERT INTO lane (name) VALUES ('events')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.submit(half)
+    assert await writer.submit(lambda file: file.units()) == {}
+    await writer.close()
+
+
+async def test_a_full_disk_is_told_once_and_the_writing_goes_on_afterwards(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+    await writer.submit(lambda file: file.connection.execute("PRAGMA max_page_count = 1"))
+    big = [Entry(number, bytes(8000)) for number in range(1, 200)]
+    for _ in range(3):
+        with pytest.raises(NotKept) as caught:
+            await writer.submit(lambda file: file.put(Lane.EVENTS, "a" * 16, big, 0))
+        assert caught.value.full
+    assert caplog.text.count("nothing can be written to the outbox") == 1
+    await writer.submit(lambda file: file.connection.execute("PRAGMA max_page_count = 100000"))
+    assert await writer.submit(lambda file: file.put(Lane.EVENTS, "a" * 16, big, 0)) == len(big)
+    await writer.close()
+
+
+async def test_damage_found_while_running_is_its_own_error(path: Path) -> None:
+    with opened(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        OutboxFile(connection).put(Lane.EVENTS, "a" * 16, [Entry(n, bytes(4000)) for n in range(1, 100)], 0)
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    writer = Writer(path, asyncio.get_running_loop())
+    with pytest.raises(OutboxDamaged):
+        await writer.submit(lambda file: file.prune(10**15))
+    await writer.close()
+
+
+async def test_a_job_that_fails_in_an_undeclared_way_ends_the_writer_and_is_told(path: Path) -> None:
+    writer = Writer(path, asyncio.get_running_loop())
+
+    def wrong(file: OutboxFile) -> None:
+        raise LookupError("a bug")
+
+    lost = writer.submit(wrong)
+    with pytest.raises(LookupError):
+        await writer.died
+    with pytest.raises(LookupError):
+        await writer.submit(lambda file: file.units())
+    assert not lost.done()
+
+
+WRITING = """
+import asyncio, sys
+from pathlib import Path
+from gateway.entries import Entry
+from gateway.store.writer import Writer
+from gateway.wire.messages import Lane
+
+async def main(path, first):
+    writer = Writer(path, asyncio.get_running_loop())
+    for number in range(first, first + 100000):
+        entry = Entry(number, b"record %d" % number)
+        def job(file):
+            file.put(Lane.EVENTS, "a" * 16, [entry], 0)
+            file.put_state("rack-1", b"%d" % number)
+        await writer.submit(job)
+        print(number, flush=True)
+
+asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+def test_kill_9_at_any_moment_loses_no_committed_event_and_keeps_its_state_with_it(path: Path) -> None:
+    """What the writer said is committed is there; records have no hole; the state is that of the last record."""
+    chance = random.Random(20261124)
+    first = 1
+    for _ in range(8):
+        command = [sys.executable, "-c", WRITING, str(path), str(first)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            said = 0
+            for _ in range(chance.randint(1, 60)):
+                said = int(process.stdout.readline())
+            os.kill(process.pid, signal.SIGKILL)
+        prepare(path.parent)
+        with opened(path) as connection:
+            file = OutboxFile(connection)
+            stored = numbers(file)
+            state = file.unit("rack-1").state
+        assert stored == list(range(1, len(stored) + 1))
+        assert len(stored) >= said
+        assert state == b"%d" % stored[-1]
+        first = stored[-1] + 1
+
+
+FULL = """
+import asyncio, logging, resource, sys
+from pathlib import Path
+from gateway.entries import Entry
+from gateway.errors import NotKept
+from gateway.store.writer import Writer
+from gateway.wire.messages import Lane
+
+async def main(path):
+    logging.basicConfig(level=logging.INFO)
+    writer = Writer(path, asyncio.get_running_loop())
+    await writer.submit(lambda file: None)
+    soft = path.with_name(path.name + "-wal").stat().st_size + 40000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+    refused = 0
+    for number in range(1, 40):
+        entry = Entry(number, bytes(4000))
+        try:
+            await writer.submit(lambda file: file.put(Lane.EVENTS, "a" * 16, [entry], 0))
+        except NotKept:
+            refused += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await writer.submit(lambda file: file.put(Lane.EVENTS, "a" * 16, [Entry(40, b"x")], 0))
+    await writer.close()
+    print(refused)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_a_file_that_can_not_grow_gives_up_the_ballast_says_so_once_and_recovers(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(done.stdout) > 0
+    assert done.stderr.count("gave up a reserve") == 1
+    assert done.stderr.count("nothing can be written to the outbox") == 1
+    assert done.stderr.count("is written again") == 1
+    with opened(path) as connection:
+        assert 40 in numbers(OutboxFile(connection))

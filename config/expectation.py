@@ -72,9 +72,7 @@ def _words(info: inspect.Type) -> str:
         case inspect.FloatType():
             return "a number" + _range(info)
         case inspect.StrType():
-            return (
-                "text" + _length(info, "characters") + (f" matching {info.pattern}" if info.pattern else "")
-            )
+            return "text" + _length(info, "characters") + (f" matching {info.pattern}" if info.pattern else "")
         case inspect.ListType() | inspect.SetType() | inspect.FrozenSetType() | inspect.VarTupleType():
             return "a list" + _length(info, "items")
         case inspect.EnumType() | inspect.LiteralType():

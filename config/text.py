@@ -11,7 +11,6 @@ def one_line(text: str, limit: int) -> str:
     """
     cut = len(text) - limit
     shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in text[:limit]
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text[:limit]
     )
     return f"{shown}... ({cut} more)" if cut > 0 else shown

@@ -1,4 +1,5 @@
-"""`ridethrough gateway`: run the gateway, look for what is wrong with its settings, accept an exchanged unit."""
+"""`ridethrough gateway`: run the gateway, look for what is wrong with its settings, accept an exchanged
+unit."""
 
 from __future__ import annotations
 
@@ -70,8 +71,8 @@ def gateway() -> None:
 def run(path: Path, units: tuple[UnitSettings, ...]) -> None:
     """Watch the UPSs and tell the cloud, until SIGTERM or Ctrl-C.
 
-    Prints `ready: gateway NAME` once it watches. What the cloud has not stored yet is kept in the folder `data` of the
-    settings, through power cuts.
+    Prints `ready: gateway NAME` once it watches. What the cloud has not stored yet is kept in the folder
+    `data` of the settings, through power cuts.
     """
     from gateway.runtime.check import check as look
     from gateway.runtime.launch import launch

@@ -1,4 +1,5 @@
-"""What is wrong with a gateway's certificate and its authority, judged by their content. The files are the caller's."""
+"""What is wrong with a gateway's certificate and its authority, judged by their content. The files are the
+caller's."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ EXPIRES_SOON = timedelta(days=60)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong at `where`. `fatal`: the gateway must not run with it; else a date, which a clock decides."""
+    """One thing that is wrong at `where`. `fatal`: the gateway must not run with it; else a date, which a
+    clock decides."""
 
     where: str
     what: str
@@ -51,7 +53,8 @@ def authority(where: str, certificate: x509.Certificate, host: str, now: datetim
 
 
 def dates(where: str, certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:
-    """Whether it has run out or soon will, or is not valid yet: never fatal, since a Pi may have a wrong clock."""
+    """Whether it has run out or soon will, or is not valid yet: never fatal, since a Pi may have a wrong
+    clock."""
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now < begins:
         yield Finding(where, f"is valid from {begins:%Y-%m-%d} on; is this machine's clock right?", fatal=False)

@@ -17,7 +17,8 @@ ALWAYS = limits.SEQUENCE_MAX
 class Kept(msgspec.Struct, frozen=True):
     """A lane as the file has it. No number from `next` on was given to a record that is kept.
 
-    `sent`: no number above it can have been sent, and so none can be stored in the cloud, by whoever used this file.
+    `sent`: no number above it can have been sent, and so none can be stored in the cloud, by whoever used
+    this file.
     """
 
     stream: str
@@ -27,7 +28,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A record under its number, its bytes frozen. A gap has a `last` of its own. `origin`: its name in an older stream."""
+    """A record under its number, its bytes frozen. A gap has a `last` of its own. `origin`: its name in an
+    older stream."""
 
     first: int
     raw: bytes
@@ -79,7 +81,8 @@ class Shift(msgspec.Struct, frozen=True):
 
 
 def explained(want: Want, rows: Iterable[Entry], whole: bool, gap: Callable[[int, int], Entry]) -> Iterator[Entry]:
-    """The rows of the file in their order with a gap made for each hole; `whole`: no further row lies in the wanted range."""
+    """The rows of the file in their order with a gap made for each hole; `whole`: no further row lies in the
+    wanted range."""
     expected = want.first
     for row in rows:
         if row.first > expected:
@@ -97,7 +100,8 @@ def gap_entry(first: int, last: int, why: str, stamp: Stamp) -> Entry:
 
 
 def one_origin(before: Entry, entry: Entry) -> bool:
-    """Whether two neighbours can stand in one batch: both without an origin, or neighbours in their old stream too."""
+    """Whether two neighbours can stand in one batch: both without an origin, or neighbours in their old
+    stream too."""
     if before.origin is None or entry.origin is None:
         return before.origin is entry.origin
     return entry.origin == Origin(stream=before.origin.stream, first=before.origin.first + 1)

@@ -1,9 +1,10 @@
 """One lane of the outbox: which number a record gets, what is sent next, what an acknowledgement does.
 
-A record is numbered once (`append`), becomes sendable (an event when the disk has it, a status at once) and is kept in
-memory or in the file until the cloud has stored it. The sender walks along the numbers with a cursor, keeps a few
-batches in flight and goes back when they are not acknowledged. A number nothing is kept under is explained by a gap
-record. S16 (a restored card) is `Verdict.NEW_STREAM`. Times are monotonic seconds.
+A record is numbered once (`append`), becomes sendable (an event when the disk has it, a status at once) and
+is kept in memory or in the file until the cloud has stored it. The sender walks along the numbers with a
+cursor, keeps a few batches in flight and goes back when they are not acknowledged. A number nothing is kept
+under is explained by a gap record. S16 (a restored card) is `Verdict.NEW_STREAM`. Times are monotonic
+seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from gateway.wire import limits
 from gateway.wire.messages import Lane, LaneAck, LaneRange
 
 NOT_ACKNOWLEDGED_S = 10.0
-"""A status that is not acknowledged for so long goes to disk; an SD card pays 16 KiB a commit (libraries.md)."""
+"""A status that is not acknowledged for so long goes to disk; an SD card pays 16 KiB a commit
+(libraries.md)."""
 
 WINDOW = {Lane.EVENTS: 8, Lane.STATUS: 2}
 """Batches in flight. A backlog of status is paced by two, so that a live event finds an almost empty line."""
@@ -31,7 +33,8 @@ KEPT_IN_MEMORY = 512
 """Records of a lane held in memory ahead of the cursor though the file has them: two batches."""
 
 UNSAVED_AT_MOST = 4096
-"""Status records in memory that the disk does not take; beyond them the oldest is lost (and told as a gap)."""
+"""Status records in memory that the disk does not take; beyond them the oldest is lost (and told as a
+gap)."""
 
 _BATCH_BYTES = limits.BATCH_BYTES - 512
 """What records may use of a batch: the rest is its frame."""
@@ -130,7 +133,8 @@ class LaneBook:
             self.sendable = max([self.sendable, *(entry.end for entry in entries)])
 
     def overdue(self, now_s: float) -> tuple[Entry, ...]:
-        """Everything unsaved, once the oldest of it has waited long enough. A durable lane's owner saves by himself."""
+        """Everything unsaved, once the oldest of it has waited long enough. A durable lane's owner saves by
+        himself."""
         at = self.overdue_at()
         return () if at is None or now_s < at else self.unsaved()
 
@@ -180,7 +184,8 @@ class LaneBook:
         return self._flights[0].sent_at + limits.RESEND_AFTER_S if self._flights else None
 
     def resend_overdue(self, now_s: float) -> bool:
-        """Go back to what is unacknowledged for too long; one batch at a time until the cloud answers again."""
+        """Go back to what is unacknowledged for too long; one batch at a time until the cloud answers
+        again."""
         at = self.resend_at()
         if at is None or now_s < at:
             return False
@@ -219,7 +224,8 @@ class LaneBook:
         return Verdict.TAKEN
 
     def renew(self, stream: str) -> Shift:
-        """Leave the stream (S16): what is not acknowledged gets new numbers and carries its old name as origin.
+        """Leave the stream (S16): what is not acknowledged gets new numbers and carries its old name as
+        origin.
 
         Nothing is sent before `moved`: the file has to say so too, or a crash would give a third name.
         """

@@ -60,7 +60,8 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One UPS. `fast_s` and `full_s` default to the driver's own pace (S4). `deadbands`: by reading, in its unit."""
+    """One UPS. `fast_s` and `full_s` default to the driver's own pace (S4). `deadbands`: by reading, in its
+    unit."""
 
     name: UnitName
     url: UnitUrl
@@ -94,6 +95,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(f"cloud: no port is numbered {self.cloud_port}")
         if twice := [name for name, count in Counter(unit.name for unit in self.units).items() if count > 1]:
             raise ValueError(f"units: {', '.join(twice)}: each unit needs a name of its own")
+        if twice := [url for url, count in Counter(unit.url for unit in self.units).items() if count > 1]:
+            raise ValueError(f"units: {', '.join(twice)}: two units have this URL; each is read over its own")
 
     @property
     def cloud_host(self) -> str:

@@ -1,7 +1,7 @@
 """The uplink's rules: when to connect, what to say, what an answer means (design.md, "The uplink").
 
-Each method takes what happened and gives the Actions to carry out, in their order. Nothing is sent in a lane before
-the cloud has answered hello; nothing depends on a broker's PUBACK, session or will.
+Each method takes what happened and gives the Actions to carry out, in their order. Nothing is sent in a lane
+before the cloud has answered hello; nothing depends on a broker's PUBACK, session or will.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ LONGEST_WAIT_S = 60.0
 
 QUIET_CLOUD_S = 30.0
 """A hello unanswered for so long is told."""
+
+HELLO_EVERY_S = 600.0
+"""On a standing connection: the answer shows a cloud that was put back to a backup, which nobody else
+tells."""
 
 AGAIN_AT_MOST_EVERY_S = 1.0
 """Several batches in flight may each be answered `again`; going back once is enough."""
@@ -103,7 +107,8 @@ class Uplink:
         return [self._hello(now), *self._keep(soon=True)]
 
     def lost(self, now: Moment, why: str, *, hopeless: bool = False) -> list[Action]:
-        """No connection, or no longer one. `hopeless`: trying again soon can't help (certificate, not authorised)."""
+        """No connection, or no longer one. `hopeless`: trying again soon can't help (certificate, not
+        authorised)."""
         if self.phase is Phase.READY:
             self._delays = delays(self._draw)
         self.phase = Phase.WAITING
@@ -135,10 +140,8 @@ class Uplink:
         times = [book.overdue_at() for book in self.books.values()]
         if self.phase is Phase.WAITING:
             times.append(self._connect_at)
-        if self.phase is Phase.GREETING:
-            times.append(self._hello_at)
-        if self.phase in (Phase.GREETING, Phase.READY):
-            times.append(self._heartbeat_at)
+        if self._online:
+            times += [self._hello_at, self._heartbeat_at]
             times += [book.resend_at() for book in self.books.values()]
         return min((at for at in times if at is not None), default=None)
 
@@ -153,6 +156,9 @@ class Uplink:
             return [*self._greeted(ack, now)]
         if self.phase is not Phase.READY:
             return []
+        if ack.conn == self.conn and self._has_less(ack):
+            self._greet(now)
+            return [self._hello(now)]
         actions: list[Action] = []
         for lane, lane_ack in ack.lanes.items():
             actions += self._acknowledged(self.books[lane], lane_ack, now)
@@ -160,7 +166,7 @@ class Uplink:
 
     def farewell(self) -> list[Action]:
         """The last words of a clean stop; the lanes are to be kept by `kept_at_stop` afterwards."""
-        if self.phase not in (Phase.GREETING, Phase.READY):
+        if not self._online:
             return []
         self.phase = Phase.WAITING
         self._connect_at = None
@@ -172,10 +178,10 @@ class Uplink:
         if self.phase is Phase.WAITING and self._connect_at is not None and now.mono_s >= self._connect_at:
             self.phase, self.conn = Phase.CONNECTING, self._new_name()
             yield Connect(self.conn)
-        elif self.phase is Phase.GREETING and now.mono_s >= self._hello_at:
+        elif self._online and now.mono_s >= self._hello_at:
             yield self._hello(now)
             yield from self._quiet(now)
-        if self.phase in (Phase.GREETING, Phase.READY) and now.mono_s >= self._heartbeat_at:
+        if self._online and now.mono_s >= self._heartbeat_at:
             self._heartbeat_at = now.mono_s + limits.HEARTBEAT_S
             yield self._heartbeat(now)
         if self.phase is Phase.READY:
@@ -188,7 +194,7 @@ class Uplink:
         self._greeting_since, self._quiet_told = now.mono_s, False
 
     def _hello(self, now: Moment) -> Publish:
-        self._hello_at = now.mono_s + limits.RESEND_AFTER_S
+        self._hello_at = now.mono_s + (HELLO_EVERY_S if self.ready else limits.RESEND_AFTER_S)
         me = self.me
         lanes = {lane: book.range for lane, book in self.books.items()}
         hello = Hello(
@@ -206,7 +212,7 @@ class Uplink:
         return Publish(Up.HEARTBEAT, Heartbeat(conn=self.conn, at=now.stamp.at, waiting=waiting), qos=0)
 
     def _quiet(self, now: Moment) -> Iterator[Action]:
-        if not self._quiet_told and now.mono_s - self._greeting_since >= QUIET_CLOUD_S:
+        if not self.ready and not self._quiet_told and now.mono_s - self._greeting_since >= QUIET_CLOUD_S:
             self._quiet_told = True
             yield Tell(
                 Level.WARNING,
@@ -227,14 +233,20 @@ class Uplink:
             yield self._hello(now)
         elif Verdict.FOREIGN not in verdicts.values():
             self.phase, self._last_trouble = Phase.READY, ""
+            self._hello_at = now.mono_s + HELLO_EVERY_S
             yield Tell(Level.INFO, "connected to the cloud")
             yield from self._pump(now)
+
+    def _has_less(self, ack: Ack) -> bool:
+        """Whether the cloud lost what it had acknowledged."""
+        books = ((self.books[lane], lane_ack) for lane, lane_ack in ack.lanes.items())
+        return any(book.stream == lane_ack.stream and lane_ack.through < book.acked for book, lane_ack in books)
 
     def _renew(self, book: LaneBook, ack: LaneAck) -> Iterator[Action]:
         self.counters.new_streams += 1
         text = (
-            f"the cloud has records of the {book.lane} lane up to {ack.through}, this outbox sent only {book.sent}: it is "
-            "an old copy (a restored card?); a new stream begins"
+            f"the cloud has records of the {book.lane} lane up to {ack.through}, this outbox sent only {book.sent}: "
+            "it is an old copy (a restored card?); a new stream begins"
         )
         entries = book.unsaved()
         shift = book.renew(self._new_name())
@@ -245,17 +257,15 @@ class Uplink:
     def _acknowledged(self, book: LaneBook, ack: LaneAck, now: Moment) -> Iterator[Action]:
         if ack.again and now.mono_s - self._again_at.get(book.lane, -AGAIN_AT_MOST_EVERY_S) < AGAIN_AT_MOST_EVERY_S:
             return
-        acked, before = book.acked, book.sent
+        acked, sent = book.acked, book.sent
         verdict = book.acknowledged(ack)
         if verdict is Verdict.REWOUND:
             self._again_at[book.lane] = now.mono_s
-            if book.acked < acked:  # it lost what it had: ask how far it is in every lane
+            if book.acked < acked:
                 yield _rewound(book)
-                self._greet(now)
-                yield self._hello(now)
         if verdict is Verdict.BEYOND:
             self.counters.refused_acks += 1
-            text = f"refused an acknowledgement of {book.lane} up to {ack.through}: only {before} were sent"
+            text = f"refused an acknowledgement of {book.lane} up to {ack.through}: only {sent} were sent"
             yield Tell(Level.WARNING, text)
 
     def _pump(self, now: Moment) -> Iterator[Action]:

@@ -174,7 +174,7 @@ class LaneAck(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a hello (both lanes) or to a batch, sent after the commit."""
+    """The answer to a hello (both lanes and its `conn`) or to a batch (its lane, no `conn`), sent after the commit."""
 
     lanes: dict[Lane, LaneAck]
     conn: ShortText = ""

@@ -119,6 +119,8 @@ async def test_a_port_that_this_clouds_broker_holds_is_none(folder: Folder) -> N
     async with serving(load(folder.settings, CloudSettings)) as address:
         folder.settings.write_text(folder.settings.read_text().replace("127.0.0.1:0", str(address)))
         assert await asyncio.to_thread(check, folder.root) == []
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,7 @@ def test_the_help_lists_every_command_with_a_line_and_another_packages_with_its_
     start: Start, beside: dict[str, str]
 ) -> None:
     status, process = run(start, beside, "--help")
-    listed = dict(
-        line.strip().split(None, 1) for line in process.stdout.split("Commands:")[1].splitlines() if line
-    )
+    listed = dict(line.strip().split(None, 1) for line in process.stdout.split("Commands:")[1].splitlines() if line)
     assert status == 0
     assert listed["poll"] == "Read one UPS now."
     assert listed["odd"] == "(from odd-package)"
@@ -174,9 +172,7 @@ def test_what_a_command_returns_is_the_exit_status(start: Start, beside: dict[st
 
 def test_a_reader_that_goes_away_is_no_traceback(beside: dict[str, str]) -> None:
     command = f"'{PROGRAM}' odd lines | head -n 1"
-    done = subprocess.run(
-        command, shell=True, env={**os.environ, **beside}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, shell=True, env={**os.environ, **beside}, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 

@@ -20,9 +20,7 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "text", ["no", "yes", "on", "off", "y", "n", "No", "OFF", "1:30", "22:30:15", "010", "0x1F"]
-)
+@pytest.mark.parametrize("text", ["no", "yes", "on", "off", "y", "n", "No", "OFF", "1:30", "22:30:15", "010", "0x1F"])
 def test_what_yaml_1_1_reads_as_something_else_stays_text(text: str) -> None:
     assert value(text) == text
 
@@ -114,10 +112,7 @@ def test_depth_ends_at_the_limit_and_not_in_a_recursion_error() -> None:
 
 def test_length_ends_at_the_limit() -> None:
     assert value("#" * (MAX_CHARS - 2) + "\na") == "a"
-    assert (
-        refusal("a" * (MAX_CHARS + 1))
-        == f"x.yaml: {MAX_CHARS + 1} characters: settings have at most {MAX_CHARS}"
-    )
+    assert refusal("a" * (MAX_CHARS + 1)) == f"x.yaml: {MAX_CHARS + 1} characters: settings have at most {MAX_CHARS}"
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "\ufeff"])

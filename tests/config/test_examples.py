@@ -37,11 +37,7 @@ def field_names(type_: inspect.Type) -> Iterator[str]:
             for field in fields:
                 yield field.encode_name
                 yield from field_names(field.type)
-        case (
-            inspect.Metadata(type=inner)
-            | inspect.ListType(item_type=inner)
-            | inspect.VarTupleType(item_type=inner)
-        ):
+        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner) | inspect.VarTupleType(item_type=inner):
             yield from field_names(inner)
         case inspect.UnionType(types=types):
             for each in types:

@@ -27,9 +27,7 @@ def test_a_file_becomes_settings_with_paths_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> None:
-    assert (
-        refusal(tmp_path / "none.yaml") == f"{tmp_path}/none.yaml: can't be read: No such file or directory"
-    )
+    assert refusal(tmp_path / "none.yaml") == f"{tmp_path}/none.yaml: can't be read: No such file or directory"
     assert refusal(tmp_path) == f"{tmp_path}: can't be read: Is a directory"
 
 

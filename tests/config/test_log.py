@@ -31,10 +31,7 @@ def raised(message: str) -> ValueError:
 
 
 def test_a_terminal_gets_a_short_line_in_utc() -> None:
-    assert (
-        TextLines().format(record("broker %s gone", "b1"))
-        == "08:00:00 warning gateway.uplink: broker b1 gone"
-    )
+    assert TextLines().format(record("broker %s gone", "b1")) == "08:00:00 warning gateway.uplink: broker b1 gone"
 
 
 def test_everything_else_gets_one_json_object_a_line() -> None:
@@ -52,9 +49,7 @@ def test_s6_a_hostile_message_stays_one_printable_line(lines: logging.Formatter)
 
 
 def test_s6_a_hostile_error_cannot_forge_a_line_of_a_traceback() -> None:
-    head, *rest = (
-        TextLines().format(record("failed", error=raised("x\n08:00:00 error root: forged"))).splitlines()
-    )
+    head, *rest = TextLines().format(record("failed", error=raised("x\n08:00:00 error root: forged"))).splitlines()
     assert head.endswith(": failed")
     assert all(line.startswith("    ") for line in rest)
     assert rest[-1] == "    08:00:00 error root: forged"
@@ -105,9 +100,7 @@ def test_our_records_from_the_level_and_others_from_warning_go_to_standard_error
 
 def test_a_terminal_is_given_text(start_peer: Start) -> None:
     """`script` runs the program on a pseudo-terminal of its own."""
-    code = (
-        "import logging; from config.runtime.log import set_up_logging as s; s('info'); logging.warning('hi')"
-    )
+    code = "import logging; from config.runtime.log import set_up_logging as s; s('info'); logging.warning('hi')"
     process = start_peer("script", "-qec", shlex.join([sys.executable, "-c", code]), "/dev/null")
     assert process.ended() == 0
     assert process.stdout.rstrip().endswith(" warning root: hi")

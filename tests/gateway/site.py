@@ -1,4 +1,5 @@
-"""A gateway as the process it is, with simulated units at one end and a cloud at the other; all of it real."""
+"""A gateway as the process it is, with simulated units at one end and a cloud at the other; all of it
+real."""
 
 from __future__ import annotations
 
@@ -25,11 +26,13 @@ QUICK = "fast_s=0.2&full_s=1&reconnect_s=1"
 
 
 class Site:
-    def __init__(self, folder: Path, start: Start) -> None:
-        self.folder, self.start, self.port = folder, start, free_port()
-        self.cloud = folder / "cloud"
-        init(self.cloud, f"127.0.0.1:{self.port}", [NAME])
-        self.config = self.cloud / "gateways" / NAME / "gateway.yaml"
+    """`cloud`: the folder of a cloud that has the gateway already; one is made if it is not given."""
+
+    def __init__(self, folder: Path, start: Start, cloud: Path | None = None, name: str = NAME) -> None:
+        self.start, self.cloud = start, cloud or folder / "cloud"
+        if cloud is None:
+            init(self.cloud, f"127.0.0.1:{free_port()}", [name])
+        self.config = self.cloud / "gateways" / name / "gateway.yaml"
         self.data = self.config.parent / "data"
 
     @property
@@ -68,6 +71,11 @@ class Site:
             raise AssertionError(f"{error}, told {self.types(unit)}\n{gateway.stderr}") from error
         return [row for row in self.events() if row.unit == unit]
 
+    def wait_kept(self, count: int) -> None:
+        """Waits until so many events are committed to the outbox file, acknowledged or not."""
+        with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as file:
+            counting = "SELECT count(*) FROM record WHERE lane = 'events'"
+            eventually(lambda: file.execute(counting).fetchone()[0] == count, f"{count} events kept")
 
 
 def control(unit: Process, *verb: str) -> None:

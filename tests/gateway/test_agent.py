@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.runtime.init import init
 from gateway.wire.messages import Lane
+from tests.cloud_bridge.conformance.brokers import mosquitto_at
 from tests.cloud_bridge.talker import eventually, free_port
 from tests.conftest import Start
 from tests.gateway.site import NAME, Site, control, ridethrough
@@ -47,6 +50,7 @@ def test_what_happens_without_a_cloud_is_kept_and_told_later_as_history(site: Si
     gateway.logged("rack-1: on_battery")
     control(unit, "mains", "on")
     gateway.logged("rack-1: mains_restored")
+    site.wait_kept(3)
     gateway.kill()
     site.broker()
     site.ingest()
@@ -63,7 +67,7 @@ def test_kill_9_of_the_gateway_loses_nothing_and_doubles_nothing(site: Site) -> 
     site.broker()
     site.ingest()
     unit = site.unit()
-    told = []
+    told: list[str] = []
     for _ in range(4):
         gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
         gateway.logged("answers")
@@ -165,21 +169,22 @@ def test_a_wrong_authority_is_told_once_and_the_gateway_goes_on(site: Site, tmp_
     assert gateway.terminate() == 0
 
 
-def test_a_certificate_that_the_broker_does_not_know_is_told_once_and_waits(site: Site, tmp_path: Path) -> None:
+def test_a_certificate_that_the_broker_does_not_know_is_told_once(site: Site, tmp_path: Path) -> None:
     site.broker()
     stranger = Site(tmp_path / "other", site.start)
     for file in ("gateway.pem", "gateway.key"):
         shutil.copy(stranger.config.parent / file, site.config.parent / file)
     gateway = site.gateway()
-    gateway.logged("no connection to the cloud")
-    assert "next try in 60 s" in gateway.stderr
+    gateway.logged("does it know the certificate of pi?")
+    gateway.terminate()
+    assert gateway.stderr.count("does it know the certificate") == 1
 
 
 def test_a_broker_that_is_away_is_told_once_and_found_when_it_is_back(site: Site) -> None:
     gateway = site.gateway()
     gateway.logged("Connection refused")
-    site.ingest()
     site.broker()
+    site.ingest()
     gateway.logged("connected to the cloud")
     assert gateway.stderr.count('"warning", "logger": "gateway.uplink"') == 1
 
@@ -209,3 +214,80 @@ def test_the_running_gateway_is_lean(site: Site) -> None:
     status = Path(f"/proc/{gateway.pid}/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     assert int(resident.split()[1]) < 45 * 1024
+
+
+def test_a_full_disk_stops_no_alarm_and_is_told_once(site: Site) -> None:
+    site.broker()
+    site.ingest()
+    unit = site.unit()
+    gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
+    gateway.logged("connected to the cloud")
+    gateway.logged("answers")
+    eventually(lambda: "gateway_started" in site.types(""), "stored")
+    resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    control(unit, "mains", "off")
+    site.wait_for("rack-1", ["on_battery"], gateway)
+    control(unit, "mains", "on")
+    site.wait_for("rack-1", ["on_battery", "mains_restored"], gateway)
+    assert gateway.stderr.count("nothing can be written to the outbox") == 1
+    resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    gateway.logged("the outbox is written again")
+    site.wait_kept(3)
+    gateway.kill()
+    gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
+    gateway.logged("connected to the cloud")
+    control(unit, "mains", "off")
+    site.wait_for("rack-1", ["on_battery", "mains_restored", "on_battery"], gateway)
+    assert "gateway_cloned" not in site.types("")
+
+
+def test_a_crash_on_a_full_disk_gives_no_number_to_two_records(site: Site) -> None:
+    """S16: what was sent from memory and never kept is in the cloud under numbers that the file gives again."""
+    site.broker()
+    site.ingest()
+    unit = site.unit()
+    gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
+    gateway.logged("answers")
+    eventually(lambda: "gateway_started" in site.types(""), "stored")
+    resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    control(unit, "mains", "off")
+    site.wait_for("rack-1", ["on_battery"], gateway)
+    gateway.kill()
+    gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
+    rows = site.wait_for("rack-1", ["on_battery", "on_battery"], gateway)
+    assert rows[1].found_afterwards
+    assert "gateway_cloned" not in site.types("")
+
+
+@pytest.mark.peer
+def test_mosquitto_as_it_is_shipped_takes_the_place_of_the_embedded_broker(
+    tmp_path: Path, start: Start, mosquitto: Path
+) -> None:
+    with mosquitto_at(tmp_path, mosquitto) as broker:
+        name, folder = broker.new_gateway(), broker.folder
+        own = f"broker: mqtts://127.0.0.1:{broker.bridge_port}"
+        folder.settings.write_text(folder.settings.read_text().replace("broker: embedded", own))
+        site = Site(tmp_path, start, folder.root, name)
+        site.ingest()
+        unit = site.unit()
+        gateway = site.gateway(("rack-1", unit.address("modbus-tcp")))
+        gateway.logged("answers")
+        gateway.logged("connected to the cloud")
+        control(unit, "mains", "off")
+        site.wait_for("rack-1", ["on_battery"], gateway)
+        assert gateway.terminate() == 0
+        eventually(lambda: "gateway_stopped" in site.types(""), "stored")
+
+
+@pytest.mark.peer
+def test_mosquitto_refuses_a_strange_certificate_and_the_gateway_waits_the_longest(
+    tmp_path: Path, start: Start, mosquitto: Path
+) -> None:
+    with mosquitto_at(tmp_path, mosquitto) as broker:
+        name = broker.new_gateway()
+        site = Site(tmp_path, start, broker.folder.root, name)
+        init(tmp_path / "strange", "127.0.0.1:8883", [name])
+        for file in ("gateway.pem", "gateway.key"):
+            shutil.copy(tmp_path / "strange" / "gateways" / name / file, site.config.parent / file)
+        gateway = site.gateway()
+        gateway.logged("next try in 60 s")

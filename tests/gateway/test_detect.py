@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import msgspec
 import pytest
 
 from drivers.ups import Cause, Flag, OutletGroup, Severity, TestSource, TestStatus
 from drivers.ups import TestResult as Result
 from gateway.detect import Limits
-from tests.gateway.watched_unit import ACCEPTABLE, OFF, ON_BATTERY, ONLINE, WatchedUnit, moment, outlets, reading
+from tests.gateway.watched_unit import ACCEPTABLE, OFF, ON_BATTERY, ONLINE, WatchedUnit, moment, outlets
 
 PROTOCOL = TestSource.PROTOCOL
 PASSED = Result(status=TestStatus.PASSED, source=PROTOCOL)  # 0x0044

@@ -29,9 +29,7 @@ def test_every_event_type_stands_on_the_page_as_the_catalogue_has_it() -> None:
 
 def test_every_hold_stands_on_the_page() -> None:
     held = [condition for condition in (*STATE_CONDITIONS, *FLAG_CONDITIONS) if condition.hold_s]
-    faults = sum(
-        condition.clear.endswith("_cleared") and condition.onset != "low_battery" for condition in held
-    )
+    faults = sum(condition.clear.endswith("_cleared") and condition.onset != "low_battery" for condition in held)
     assert faults == len(FLAG_CONDITIONS) - 2
     by_name = {condition.onset: condition.hold_s for condition in held}
     assert rows_after("When a condition ends") == [

@@ -146,7 +146,8 @@ def test_an_acknowledgement_of_another_stream_does_nothing() -> None:
 
 
 def test_s16_a_number_that_this_file_never_sent_shows_an_old_copy() -> None:
-    """The card knows up to 3, a gateway with its later state sent 5; five events that were made since do not hide it."""
+    """The card knows up to 3, a gateway with its later state sent 5; five events that were made since do not
+    hide it."""
     book = events(acked=3, following=4)
     append_saved(book, 5)
     assert book.greeted(ack(5)) is Verdict.NEW_STREAM

@@ -91,6 +91,11 @@ def test_the_cloud_is_a_host_and_a_port(url: str, host: str, port: int) -> None:
         ('unit=1"}', 'unit=1", fast_s: 9, full_s: 3}', "full_s (3) is shorter than fast_s (9)"),
         ('unit=1"}', 'unit=1", deadbands: {input: 2}}', "no reading is named 'input'"),
         ('unit=1"}', 'unit=1"}\n  - {name: rack-1, url: "nut://h/u"}', "rack-1: each unit needs a name of its own"),
+        (
+            'unit=1"}',
+            'unit=1"}\n  - {name: b, url: "modbus+tcp://10.0.0.5:502?unit=1"}',
+            "two units have this URL",
+        ),
     ],
     ids=lambda value: value[:30],
 )

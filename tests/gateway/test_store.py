@@ -20,7 +20,7 @@ from gateway.entries import ALWAYS, Entry, Kept, Shift, Want
 from gateway.errors import NewerOutbox, NotKept, OutboxDamaged
 from gateway.store.outbox import ACKED_KEPT_MS, OutboxFile
 from gateway.store.schema import FILE, migrations, prepare
-from gateway.store.writer import Writer
+from gateway.store.writer import Writer, nothing
 from gateway.wire import codec
 from gateway.wire.messages import GapBody, Lane, Origin, Stamp
 
@@ -162,7 +162,7 @@ async def test_what_is_for_later_goes_with_the_next_commit_and_the_newest_counts
     writer.later("state", lambda file: file.put_state("rack-1", b"new"))
     writer.later("gone", lambda file: file.put_state("rack-2", b"x"))
     writer.withdraw("gone")
-    await writer.submit(lambda file: None)
+    await writer.submit(nothing)
     units = await writer.submit(lambda file: file.units())
     assert {name: row.state for name, row in units.items()} == {"rack-1": b"new"}
     await writer.close()
@@ -209,9 +209,7 @@ async def test_damage_found_while_running_is_its_own_error(path: Path) -> None:
     with opened(path) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         OutboxFile(connection).put(Lane.EVENTS, "a" * 16, [Entry(n, bytes(4000)) for n in range(1, 100)], 0)
-    content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
-    path.write_bytes(content)
+    spoil(path)
     writer = Writer(path, asyncio.get_running_loop())
     with pytest.raises(OutboxDamaged):
         await writer.submit(lambda file: file.prune(10**15))
@@ -232,11 +230,18 @@ async def test_a_job_that_fails_in_an_undeclared_way_ends_the_writer_and_is_told
     assert not lost.done()
 
 
+def spoil(path: Path) -> None:
+    """All but the first page of the file becomes rubbish."""
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+
+
 WRITING = """
 import asyncio, sys
 from pathlib import Path
 from gateway.entries import Entry
-from gateway.store.writer import Writer
+from gateway.store.writer import Writer, nothing
 from gateway.wire.messages import Lane
 
 async def main(path, first):
@@ -254,7 +259,8 @@ asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
 
 
 def test_kill_9_at_any_moment_loses_no_committed_event_and_keeps_its_state_with_it(path: Path) -> None:
-    """What the writer said is committed is there; records have no hole; the state is that of the last record."""
+    """What the writer said is committed is there; records have no hole; the state is that of the last
+    record."""
     chance = random.Random(20261124)
     first = 1
     for _ in range(8):
@@ -281,13 +287,13 @@ import asyncio, logging, resource, sys
 from pathlib import Path
 from gateway.entries import Entry
 from gateway.errors import NotKept
-from gateway.store.writer import Writer
+from gateway.store.writer import Writer, nothing
 from gateway.wire.messages import Lane
 
 async def main(path):
     logging.basicConfig(level=logging.INFO)
     writer = Writer(path, asyncio.get_running_loop())
-    await writer.submit(lambda file: None)
+    await writer.submit(nothing)
     soft = path.with_name(path.name + "-wal").stat().st_size + 40000
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
     refused = 0
@@ -316,3 +322,14 @@ def test_a_file_that_can_not_grow_gives_up_the_ballast_says_so_once_and_recovers
     assert done.stderr.count("is written again") == 1
     with opened(path) as connection:
         assert 40 in numbers(OutboxFile(connection))
+
+
+async def test_an_event_survives_a_power_cut_since_each_commit_reaches_the_disk(path: Path) -> None:
+    """WAL with synchronous = FULL (2): with NORMAL the last commits may be lost (gateway-ota.md, B3)."""
+    writer = Writer(path, asyncio.get_running_loop())
+
+    def pragmas(file: OutboxFile) -> list[object]:
+        return [file.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")]
+
+    assert await writer.submit(pragmas) == [2, "wal"]
+    await writer.close()

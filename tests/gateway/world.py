@@ -1,7 +1,8 @@
-"""A gateway's uplink, its outbox file, the line and a cloud, all in one process and one thread, with every fault at hand.
+"""A gateway's uplink, its outbox file, the line and a cloud, all in one process and one thread, with every
+fault at hand.
 
-The rules and the SQL are the real ones; the file is SQLite in memory, so that a kill is forgetting what was not
-committed. The cloud is a model of the protocol as gateway/wire/messages.py states it.
+The rules and the SQL are the real ones; the file is SQLite in memory, so that a kill is forgetting what was
+not committed. The cloud is a model of the protocol as gateway/wire/messages.py states it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Stream(msgspec.Struct):
 
 
 class Cloud(msgspec.Struct):
-    """`stored`: raw records by lane in their order. `contradictions`: numbers that stood for two records (a clone)."""
+    """`stored`: raw records by lane in their order. `contradictions`: numbers that stood for two records (a
+    clone)."""
 
     streams: dict[tuple[Lane, str], Stream] = {}
     names: dict[tuple[Lane, str, int], bytes] = {}
@@ -248,7 +250,8 @@ class World:
         self.jobs.append((job, then, lambda: None))
 
     def fail_to_commit(self) -> None:
-        """The disk is full: nothing is written, events go out from memory, and all of it is tried again later."""
+        """The disk is full: nothing is written, events go out from memory, and all of it is tried again
+        later."""
         for _, _, failed in self.jobs:
             failed()
         self.act(self.uplink.appended(self.moment()))

@@ -78,9 +78,7 @@ def lint(tree: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]
     program = Path(sys.executable).with_name("lint-imports")
     # Without PYTHONPATH the real packages would be looked at, since they are installed.
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        [program, "--no-cache"], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([program, "--no-cache"], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_every_room_may_import_what_the_design_gives_it(tmp_path: Path) -> None:

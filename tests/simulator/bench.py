@@ -16,9 +16,7 @@ def unit_of(model: str = "SMT1500RM2UC", *, load_pct: float = 50.0, charge_pct: 
     return Unit(find_model(model), load_pct=load_pct, charge_pct=charge_pct)
 
 
-def mains(
-    unit: Unit, volts: float | None = None, *, hertz: float | None = None, distortion_pct: float = 0.0
-) -> None:
+def mains(unit: Unit, volts: float | None = None, *, hertz: float | None = None, distortion_pct: float = 0.0) -> None:
     """Set the input; what is not named is normal."""
     normal = unit.model.normal_mains()
     unit.set_mains(

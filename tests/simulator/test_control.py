@@ -73,6 +73,16 @@ def test_distortion_and_notches_pass(bench: Bench) -> None:
     assert wait(bench.unit, 10).state is ONLINE
 
 
+def test_another_setting_of_the_mains_ends_a_notch(bench: Bench) -> None:
+    perform("mains notch 5000ms", bench)
+    wait(bench.unit, 1)
+    perform("mains 119V", bench)
+    assert wait(bench.unit, 4.5).state is ONLINE
+    perform("mains notch 100ms", bench)
+    perform("mains notch 5000ms", bench)
+    assert wait(bench.unit, 4.6).state is ON_BATTERY
+
+
 def test_load_and_battery_are_set(bench: Bench) -> None:
     perform("load 80%", bench)
     perform("battery 30", bench)
@@ -80,7 +90,8 @@ def test_load_and_battery_are_set(bench: Bench) -> None:
     perform("battery temperature 41", bench)
     perform("ambient 35", bench)
     seen, battery = look(bench.unit), bench.unit.battery
-    assert (seen.load_pct, seen.charge_pct) == (pytest.approx(80), pytest.approx(30))
+    assert seen.load_pct == pytest.approx(80)
+    assert seen.charge_pct == pytest.approx(30)
     assert (battery.age_years, battery.temp_c, battery.ambient_c) == (6, 41, 35)
     perform("battery replace", bench)
     assert (battery.charge, battery.age_years) == (1, 0)
@@ -169,7 +180,24 @@ def test_a_line_that_is_not_understood_says_why_and_changes_nothing(bench: Bench
 
 
 words = st.sampled_from(
-    [*VERBS, "off", "on", "195V", "50.5Hz", "x", "since", "-1", "1e9", "nan", "inf", "%", "age", "fan", "notch", "\u0663"]
+    [
+        *VERBS,
+        "off",
+        "on",
+        "195V",
+        "50.5Hz",
+        "x",
+        "since",
+        "-1",
+        "1e9",
+        "nan",
+        "inf",
+        "%",
+        "age",
+        "fan",
+        "notch",
+        "\u0663",
+    ]
 )
 
 

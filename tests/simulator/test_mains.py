@@ -81,9 +81,7 @@ def test_less_sensitive_is_more_distortion_borne() -> None:
     refused = [
         sensitivity
         for sensitivity in ("normal", "reduced", "low")
-        if verdict(
-            distortion_pct=16, limits=msgspec.structs.replace(LINE_INTERACTIVE, sensitivity=sensitivity)
-        ).cause
+        if verdict(distortion_pct=16, limits=msgspec.structs.replace(LINE_INTERACTIVE, sensitivity=sensitivity)).cause
         is Cause.DISTORTED_INPUT
     ]
     assert refused == ["normal"]
@@ -97,9 +95,7 @@ def test_a_notch_is_a_rapid_change_unless_sensitivity_is_low() -> None:
 
 
 @given(st.floats(0, 400), st.sampled_from([1.0, 1.12, 1.29, 0.88]))
-def test_any_voltage_is_either_refused_with_a_cause_or_brought_between_the_limits(
-    volts: float, held: float
-) -> None:
+def test_any_voltage_is_either_refused_with_a_cause_or_brought_between_the_limits(volts: float, held: float) -> None:
     found = verdict(volts, ratio=held)
     if found.cause is None:
         assert 106 <= volts * found.ratio <= 127

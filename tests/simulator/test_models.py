@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.smartups.bits import CAUSES
 from drivers.ups import GroupDelays
 from simulator.errors import ModelError
-from simulator.models import MODELS, PortKind, Topology, find_model
+from simulator.model import PortKind, Topology
+from simulator.models import MODELS, find_model
 
 from .bench import bits, look, mains, status_word, unit_of
 
@@ -17,13 +19,13 @@ def test_smtl_at_rest_reads_what_the_dump_of_the_real_unit_holds() -> None:
     mains(unit, 7450 / 64)
     seen = look(unit)
     assert status_word(seen) == 8194
-    assert list(type(seen.cause))[8] is seen.cause if seen.cause else False
+    assert seen.cause is CAUSES[8]
     assert (bits("battery_lifetime", seen.flags), bits("input_status", seen.flags)) == (1, 1)
     assert seen.runtime_s == pytest.approx(376, abs=1)
     assert seen.charge_pct == 100
     assert seen.battery_v == pytest.approx(855 / 32, abs=1 / 32)
     assert seen.battery_temp_c == pytest.approx(2846 / 128, abs=1 / 128)
-    assert seen.apparent_load_pct == pytest.approx(19704 / 256, abs=0.05)
+    assert seen.apparent_load_pct == pytest.approx(19704 / 256, abs=1 / 256)
     assert seen.output_a == pytest.approx(304 / 32, abs=1 / 32)
     assert (seen.output_v, seen.output_hz) == (7450 / 64, 60)
     assert seen.efficiency_pct == pytest.approx(12571 / 128, abs=1 / 128)
@@ -82,3 +84,10 @@ def test_a_model_is_found_in_any_case_and_an_unknown_one_names_those_there_are()
     with pytest.raises(ModelError, match="SMTL1500RM3UC") as caught:
         find_model("BACK-UPS")
     assert caught.value.name == "BACK-UPS"
+
+
+def test_only_double_conversion_reports_a_bypass_and_a_negative_string() -> None:
+    for key, model in MODELS.items():
+        seen = look(unit_of(key))
+        double = model.topology is Topology.DOUBLE_CONVERSION
+        assert [value is not None for value in (seen.bypass_v, seen.bypass_hz, seen.battery_negative_v)] == [double] * 3

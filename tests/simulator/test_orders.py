@@ -1,4 +1,4 @@
-"""Orders from a wire: outlet groups and their countdowns, shutdown, bypass, panel, settings (apc-modbus.md section 8)."""
+"""Orders from a wire: outlet groups, shutdown, bypass, panel, settings (apc-modbus.md section 8)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.ups import Cause, Flag
+from simulator.history import Kind
 from simulator.models import MODELS
 from simulator.orders import Answer, Order, Task
 from simulator.unit import Unit
@@ -22,6 +23,7 @@ from .bench import (
     is_on,
     look,
     mains,
+    second,
     states,
     status_word,
     tell,
@@ -46,7 +48,7 @@ def test_a_shutdown_requested_on_line_goes_as_it_did_on_a_real_unit() -> None:
     unit = unit_of("SRT1000XLA")
     assert tell(unit, Task.REQUEST_SHUTDOWN) is Answer.TAKEN
     seen = wait(unit, 1)
-    assert status_word(seen) == 0x2202
+    assert (status_word(seen), seen.cause) == (0x2202, Cause.PROTOCOL_COMMAND)
     assert Flag.SHUTDOWN_IMMINENT in seen.flags
     assert status_word(wait(unit, 58.5)) == 0x2202
     assert status_word(wait(unit, 1)) == 0x0110
@@ -71,6 +73,7 @@ def test_a_shutdown_requested_on_battery_stays_off_until_the_mains_return() -> N
     mains(unit)
     seen = wait(unit, 10)
     assert (seen.state, seen.cause) == (ONLINE, Cause.AUTOMATIC_RESTART)
+    assert [state for _, state, _ in states(unit)] == ["on_battery", "off", "online"]
 
 
 def test_without_a_fixed_countdown_a_shutdown_obeys_the_groups_own_and_the_main_group_goes_last() -> None:
@@ -138,6 +141,41 @@ def test_countdowns_load_together_run_in_turn_and_read_zero_once_expired() -> No
     assert look(unit).state is ONLINE
 
 
+def test_groups_switch_each_at_its_own_instant() -> None:
+    unit = unit_of("SMX3000RMLV2U")
+    for group, delay_s in ((1, 10), (2, 25), (3, 55)):
+        tell(unit, Task.SET_TURN_OFF_DELAY, group, value=delay_s)
+        tell(unit, Task.OUTLET_OFF, group, use_off_delay=True)
+    wait(unit, 100)
+    told = [(second(c), c.name, c.new) for c in unit.history.since() if c.kind is Kind.OUTLET]
+    assert told == [(10, "1", "off"), (25, "2", "off"), (55, "3", "off")]
+
+
+def test_a_delayed_turn_off_of_the_main_group_is_told_and_a_delayed_turn_on_counts() -> None:
+    unit = unit_of("SMX750")
+    tell(unit, Task.SET_TURN_ON_DELAY, 0, value=30)
+    tell(unit, Task.OUTLET_OFF, 0, use_off_delay=True)
+    seen = wait(unit, 1)
+    assert (status_word(seen), seen.cause) == (0x2202, Cause.PROTOCOL_COMMAND)
+    assert countdowns(unit, 0) == (179, None, None)
+    assert status_word(wait(unit, 180)) == 0x0010
+    tell(unit, Task.OUTLET_ON, 0, use_on_delay=True)
+    wait(unit, 10)
+    assert countdowns(unit, 0) == (None, None, 20)
+    assert status_word(look(unit)) == 0x0110
+    assert wait(unit, 20).state is ONLINE
+
+
+def test_a_group_that_waits_for_the_main_one_holds_its_whole_turn_on_countdown() -> None:
+    unit = unit_of()
+    tell(unit, Task.SET_TURN_ON_DELAY, 0, value=10)
+    tell(unit, Task.SET_TURN_ON_DELAY, 1, value=7)
+    tell(unit, Task.OUTLET_OFF, 0, 1)
+    tell(unit, Task.OUTLET_ON, 0, 1, use_on_delay=True)
+    wait(unit, 5)
+    assert (countdowns(unit, 0)[2], countdowns(unit, 1)[2]) == (5, 7)
+
+
 def test_switching_one_group_takes_its_share_of_the_load_and_no_change_of_state() -> None:
     unit = unit_of("SMX3000RMLV2U", load_pct=80)
     tell(unit, Task.OUTLET_OFF, 2)
@@ -181,6 +219,15 @@ def test_a_long_reboot_is_a_sleep() -> None:
     tell(unit, Task.OUTLET_REBOOT, 1)
     group = look(unit).switched_outlets[0]
     assert (group.sleeping, group.rebooting, group.on) == (True, False, False)
+
+
+def test_a_short_reboot_and_a_shutdown_are_no_sleep() -> None:
+    for task in (Task.OUTLET_REBOOT, Task.OUTLET_SHUTDOWN):
+        unit = unit_of()
+        tell(unit, task, 1, use_off_delay=True)
+        group = look(unit).switched_outlets[0]
+        rebooting = task is Task.OUTLET_REBOOT
+        assert (group.sleeping, group.rebooting, group.shutting_down) == (False, rebooting, not rebooting)
 
 
 def test_a_reboot_without_mains_waits_for_them_unless_a_cold_boot_is_allowed() -> None:
@@ -261,6 +308,8 @@ def test_the_short_panel_test_ends_by_itself_and_the_continuous_one_does_not() -
         (Task.SET_NAME, "rack 1", Answer.TAKEN),
         (Task.SET_NAME, "x" * 17, Answer.ILLEGAL),
         (Task.SET_NAME, "caf\u00e9", Answer.ILLEGAL),
+        (Task.SET_GROUP_NAME, "disks", Answer.TAKEN),
+        (Task.SET_GROUP_NAME, "a\nb", Answer.ILLEGAL),
         (Task.SET_TRANSFER_HIGH, 136, Answer.TAKEN),
         (Task.SET_TRANSFER_HIGH, 137, Answer.ILLEGAL),
         (Task.SET_TRANSFER_LOW, 97, Answer.TAKEN),
@@ -276,7 +325,8 @@ def test_the_short_panel_test_ends_by_itself_and_the_continuous_one_does_not() -
 def test_a_setting_takes_what_the_model_takes(task: Task, value: str | int, answer: Answer) -> None:
     unit = unit_of()
     before = (unit.settings(), unit.identity())
-    assert tell(unit, task, value=value) is answer
+    groups = (1,) if task is Task.SET_GROUP_NAME else ()
+    assert tell(unit, task, *groups, value=value) is answer
     assert ((unit.settings(), unit.identity()) != before) is (answer is Answer.TAKEN)
 
 
@@ -315,6 +365,14 @@ def test_a_wider_transfer_point_takes_back_mains_that_were_refused() -> None:
     mains(unit, 80)
     assert wait(unit, 1).state is ON_BATTERY
     tell(unit, Task.SET_TRANSFER_LOW, value=97)
+    assert wait(unit, 5).state is ONLINE
+
+
+def test_a_lower_sensitivity_takes_back_a_wave_that_was_refused() -> None:
+    unit = unit_of()
+    mains(unit, distortion_pct=25)
+    assert wait(unit, 1).cause is Cause.DISTORTED_INPUT
+    tell(unit, Task.SET_SENSITIVITY, value="low")
     assert wait(unit, 5).state is ONLINE
 
 

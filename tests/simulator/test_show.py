@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from simulator.show import show
 
 
 def test_a_list_is_a_line_each_and_its_head_is_not_shown() -> None:
-    answer = [{"ok": True, "lines": 1, "last": 7, "dropped": 0}, {"number": 7, "kind": "flag"}]
+    answer: list[dict[str, Any]] = [{"ok": True, "lines": 1, "last": 7, "dropped": 0}, {"number": 7, "kind": "flag"}]
     assert [json.loads(line) for line in show("history", answer, as_json=True)] == [{"number": 7, "kind": "flag"}]
 
 

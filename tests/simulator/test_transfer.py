@@ -13,11 +13,13 @@ from .bench import OFF, ON_BATTERY, ONLINE, bits, look, mains, second, states, s
 def test_an_outage_reads_as_it_did_on_a_real_unit() -> None:
     """apc-modbus.md 8.5, an SRT: 0x2002, 0x0244 with cause 4 and register 18 = 1, back to 0x0002, cause 8, HE later."""
     unit = unit_of("SRT1000XLA")
-    assert status_word(look(unit)) == 0x2002
+    seen = look(unit)
+    assert (status_word(seen), seen.bypass_v, seen.bypass_hz) == (0x2002, 120, 60)
     mains(unit, 0)
     seen = wait(unit, 1)
     assert (status_word(seen), seen.cause) == (0x0244, Cause.RAPID_INPUT_VOLTAGE_CHANGE)
     assert (bits("simple_signaling", seen.flags), seen.input_v) == (1, 0)
+    assert (seen.bypass_v, seen.bypass_hz) == (0, 0)
     mains(unit)
     seen = wait(unit, 1)
     assert (status_word(seen), seen.input_v) == (0x0244, 120)
@@ -86,7 +88,8 @@ def test_sags_and_swells_are_regulated_on_line_and_cost_high_efficiency() -> Non
     unit = unit_of()
     mains(unit, 100)
     seen = wait(unit, 1)
-    assert (seen.state, seen.output_v) == (ONLINE, pytest.approx(112))
+    assert seen.state is ONLINE
+    assert seen.output_v == pytest.approx(112)
     assert Flag.AVR_BOOST in seen.flags
     assert Flag.HIGH_EFFICIENCY not in seen.flags
     assert seen.efficiency_reason == "poor_ac_input"
@@ -133,6 +136,15 @@ def test_a_full_outage_goes_low_then_off_then_restarts_with_the_mains() -> None:
     seen = wait(unit, 10)
     assert (seen.state, seen.cause) == (ONLINE, Cause.OUTLET_GROUP_STATE_CHANGE)
     assert states(unit)[-1][2] == Cause.AUTOMATIC_RESTART
+
+
+def test_a_battery_set_to_nothing_drops_the_load_at_once() -> None:
+    unit = unit_of()
+    mains(unit, 0)
+    wait(unit, 1)
+    unit.set_charge(0)
+    seen = look(unit)
+    assert (seen.state, seen.cause) == (OFF, Cause.LOW_BATTERY_VOLTAGE)
 
 
 def test_a_unit_waits_for_its_minimum_return_runtime_before_it_restarts() -> None:

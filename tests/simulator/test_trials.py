@@ -22,7 +22,9 @@ def test_a_self_test_goes_as_it_did_on_a_real_unit() -> None:
     seen = wait(unit, 2)
     assert (status_word(seen), result_word(seen.self_test)) == (0x0002, 0x0044)
     assert seen.cause is Cause.TEST_ENDED
-    assert result_word(wait(unit, 3600).self_test) == 0x0044
+    assert status_word(wait(unit, 290)) == 0x0002
+    seen = wait(unit, 10)
+    assert (status_word(seen), result_word(seen.self_test)) == (0x2002, 0x0044)
 
 
 def test_a_worn_out_battery_fails_its_test_and_wants_replacing_until_it_is_replaced() -> None:
@@ -33,19 +35,32 @@ def test_a_worn_out_battery_fails_its_test_and_wants_replacing_until_it_is_repla
     assert result_word(seen.self_test) == 0x0048
     assert {Flag.REPLACE_BATTERY, Flag.FAULT_PRESENT} <= seen.flags
     unit.replace_battery()
+    assert look(unit).cause is Cause.ERROR_CLEARED
     assert not look(unit).flags & {Flag.REPLACE_BATTERY, Flag.FAULT_PRESENT}
     tell(unit, Task.SELF_TEST)
     assert result_word(wait(unit, 20).self_test) == 0x0044
 
 
-def test_a_battery_that_gives_out_in_a_test_fails_it_and_the_mains_take_over() -> None:
-    unit = unit_of(load_pct=100)
-    unit.set_battery_age(9)
-    tell(unit, Task.SELF_TEST)
-    unit.set_charge(0.5)
-    seen = wait(unit, 20)
-    assert (seen.state, result_word(seen.self_test)) == (ONLINE, 0x0048)
-    assert [state for _, state, _ in states(unit)] == ["on_battery", "online"]
+def test_a_worn_out_battery_fails_its_calibration() -> None:
+    unit = unit_of()
+    unit.set_battery_age(7)
+    tell(unit, Task.CALIBRATION)
+    seen = wait(unit, 3600)
+    assert result_word(seen.calibration) == 0x0048
+    assert Flag.REPLACE_BATTERY in seen.flags
+
+
+def test_a_battery_that_gives_out_in_a_trial_fails_it_at_once_and_the_mains_take_over() -> None:
+    for task in (Task.SELF_TEST, Task.CALIBRATION):
+        unit = unit_of(load_pct=100)
+        tell(unit, task)
+        wait(unit, 2)
+        unit.set_charge(0.1 if task is Task.SELF_TEST else 0)
+        seen = wait(unit, 2)
+        assert (seen.state, seen.cause) == (ONLINE, Cause.TEST_ENDED)
+        assert result_word(seen.self_test if task is Task.SELF_TEST else seen.calibration) == 0x0048
+        assert Flag.REPLACE_BATTERY in seen.flags
+        assert [state for _, state, _ in states(unit)] == ["on_battery", "online"]
 
 
 def test_a_refusal_names_its_reason_keeps_the_source_and_leaves_the_output_alone() -> None:
@@ -122,6 +137,7 @@ def test_a_second_start_leaves_the_running_test_alone() -> None:
 def test_the_panel_starts_a_test_in_its_own_name() -> None:
     unit = unit_of()
     unit.press_test()
+    assert [change.kind for change in unit.history.since()] == [Kind.SELF_TEST]
     assert result_word(wait(unit, 20).self_test) == 0x0084
 
 
@@ -141,6 +157,16 @@ def test_a_scheduled_test_comes_after_its_interval_and_again() -> None:
     assert [state for _, state, _ in states(unit)] == ["on_battery", "online"] * 2
 
 
+def test_fourteen_days_are_not_seven() -> None:
+    unit = unit_of()
+    tell(unit, Task.SET_BATTERY_TEST_INTERVAL, value="start_up_14d_since_last")
+    assert result_word(wait(unit, 14 * 86400 - 1).self_test) == 0
+    assert result_word(wait(unit, 60).self_test) == 0x0104
+    tell(unit, Task.SET_BATTERY_TEST_INTERVAL, value="never")
+    wait(unit, 15 * 86400)
+    assert len(states(unit)) == 2
+
+
 def test_a_unit_that_is_to_tests_itself_when_its_output_comes_on() -> None:
     unit = unit_of()
     tell(unit, Task.SET_BATTERY_TEST_INTERVAL, value="start_up")
@@ -154,6 +180,7 @@ def test_a_calibration_drains_to_a_quarter_and_latches_passed() -> None:
     tell(unit, Task.CALIBRATION)
     seen = wait(unit, 5)
     assert (status_word(seen), result_word(seen.calibration)) == (0x0084, 0x0042)
+    assert seen.cause is Cause.AUTOMATIC_TEST
     wait(unit, 3600)
     assert result_word(look(unit).calibration) == 0x0044
     ended = next(c for c in unit.history.since() if c.kind is Kind.STATE and c.new == "online")
@@ -164,9 +191,7 @@ def test_a_calibration_drains_to_a_quarter_and_latches_passed() -> None:
     assert look(fresh).charge_pct == pytest.approx(25, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("load_pct", "charge_pct", "word"), [(50, 99, 0x0810), (10, 100, 0x4010), (10, 90, 0x4810)]
-)
+@pytest.mark.parametrize(("load_pct", "charge_pct", "word"), [(50, 99, 0x0810), (10, 100, 0x4010), (10, 90, 0x4810)])
 def test_a_calibration_wants_a_full_battery_and_a_load(load_pct: float, charge_pct: float, word: int) -> None:
     unit = unit_of(load_pct=load_pct, charge_pct=charge_pct)
     tell(unit, Task.CALIBRATION)

@@ -78,7 +78,6 @@ class Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt has no type
             raise BadPacket(f"CONNECT: {error}") from error
         handler = cast(Handler, handler)
         handler.link, handler.identity, handler.silence_s = opening.link, identity, silence_s
-        session.clean_session = True
         session.username = identity.name
         session.attributes[IDENTITY] = identity
         return handler, session

@@ -145,12 +145,16 @@ class Broker:
 
     def wire(self, pair: Pair | None, *, port: int | None = None) -> Wire:
         """A TLS connection with this certificate, nothing said yet."""
+        wire = Wire(self.tls(pair), (HOST, port or self.gateways_port))
+        self._wires.append(wire)
+        return wire
+
+    def tls(self, pair: Pair | None) -> ssl.SSLContext:
+        """What a client with this certificate makes of TLS."""
         context = ssl.create_default_context(cafile=self.ca)
         if pair:
             context.load_cert_chain(pair.certificate, pair.key)
-        wire = Wire(context, (HOST, port or self.gateways_port))
-        self._wires.append(wire)
-        return wire
+        return context
 
     def gateway_wire(self, name: str) -> Wire:
         return self.wire(self.pair(name))

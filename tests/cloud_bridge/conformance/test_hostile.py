@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from contextlib import suppress
 
 import pytest
@@ -161,6 +162,18 @@ def test_s13_who_says_nothing_is_closed_when_the_time_to_connect_is_over(embedde
     wire = embedded_broker.gateway_wire(embedded_broker.new_gateway())
     assert wire.closed(CONNECT_TIMEOUT_S + WAIT_S)
     embedded_broker.process.logged(f"no CONNECT within {CONNECT_TIMEOUT_S:g} s: closed")
+
+
+def test_s13_the_time_to_connect_is_one_for_tls_and_connect_together(embedded_broker: Broker) -> None:
+    begun = time.monotonic()
+    tls = embedded_broker.tls(embedded_broker.pair(embedded_broker.new_gateway()))
+    with socket.create_connection((HOST, embedded_broker.gateways_port), 0.6 * CONNECT_TIMEOUT_S) as plain:
+        with pytest.raises(TimeoutError):
+            plain.recv(1)
+        plain.settimeout(WAIT_S)
+        with tls.wrap_socket(plain, server_hostname=HOST) as slow, suppress(ConnectionError):
+            assert slow.recv(1) == b""
+    assert time.monotonic() - begun < 1.4 * CONNECT_TIMEOUT_S
 
 
 def test_s13_strangers_of_one_address_can_not_take_all_the_room(embedded_broker: Broker) -> None:

@@ -132,9 +132,7 @@ def test_more_records_than_allowed_are_refused() -> None:
 @pytest.mark.parametrize("first", [0, -1, limits.SEQUENCE_MAX + 1])
 def test_numbers_outside_their_range_are_refused(first: int) -> None:
     with pytest.raises(Malformed):
-        codec.decode(
-            b'{"stream":"%s","first":%d,"records":[1],"sent_at":1}' % (STREAM.encode(), first), Batch
-        )
+        codec.decode(b'{"stream":"%s","first":%d,"records":[1],"sent_at":1}' % (STREAM.encode(), first), Batch)
 
 
 def test_nesting_without_end_is_refused() -> None:

@@ -194,7 +194,8 @@ def test_every_row_that_can_be_written_is_understood() -> None:
         smtl.SNAPSHOT,
         msgspec.structs.replace(smtl.IDENTITY, outlet_groups=tuple((i, str(i)) for i in range(5))),
         Settings(
-            **{f: getattr(smtl.SETTINGS, f) for f in Settings.__struct_fields__ if f != "delays"},
+            **{f: getattr(smtl.SETTINGS, f) for f in set(Settings.__struct_fields__) - {"delays", "output_frequency"}},
+            output_frequency="auto",
             delays=tuple(msgspec.structs.replace(smtl.SETTINGS.delays[0], index=i) for i in range(5)),
         ),
     )

@@ -1,0 +1,196 @@
+"""The outbox at work: numbers records, has them written, tells the uplink when something may be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+
+from gateway.entries import Entry
+from gateway.errors import NotKept
+from gateway.outbox import LaneBook
+from gateway.runtime.clock import SystemClock
+from gateway.store.outbox import OutboxFile, UnitRow
+from gateway.store.writer import Writer, nothing
+from gateway.wire.codec import encode_record
+from gateway.wire.errors import TooLarge
+from gateway.wire.messages import Lane, Record
+
+logger = logging.getLogger("gateway.outbox")
+
+RETRY_S = 5.0
+"""Between two tries to write events that the disk did not take."""
+
+PRUNE_EVERY_S = 600.0
+
+
+class _Debt(msgspec.Struct, frozen=True):
+    """Events to be written under their numbers in `stream`, and the units' states that belong to them."""
+
+    stream: str = ""
+    entries: tuple[Entry, ...] = ()
+    states: dict[str, bytes] = {}
+
+
+class Outbox:
+    """`changed` is called when a lane has something new; `failed` takes an error that ends the gateway."""
+
+    def __init__(self, writer: Writer, clock: SystemClock, loop: asyncio.AbstractEventLoop) -> None:
+        self.writer = writer
+        self.clock = clock
+        self.books: dict[Lane, LaneBook] = {}
+        self.units: dict[str, UnitRow] = {}
+        self.changed: Callable[[], None] = _nobody
+        self.failed: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._owed = _Debt()
+        self._retry: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Take up the lanes where they were left. Raises NotKept or OutboxDamaged."""
+        lanes, self.units = await self.writer.submit(lambda file: (file.lanes(), file.units()))
+        self.books = {lane: LaneBook(lane, lanes[lane], durable=lane is Lane.EVENTS) for lane in Lane}
+
+    def events(self, unit: str, records: Iterable[Record], state: bytes | None) -> None:
+        """Commit records together with the unit's state, at once; they are sent when the disk has them."""
+        book = self.books[Lane.EVENTS]
+        entries = tuple(book.append(raw, self._loop.time()) for raw in self._frozen(records))
+        self.writer.withdraw(("state", unit))
+        self._commit(_Debt(book.stream, entries, {} if state is None else {unit: state}))
+
+    def status(self, records: Iterable[Record]) -> None:
+        """Send records at once; they go to disk only if they are not acknowledged in time."""
+        for raw in self._frozen(records):
+            self.books[Lane.STATUS].append(raw, self._loop.time())
+        self.changed()
+
+    def remember(self, unit: str, state: bytes) -> None:
+        """Keep a state that led to no event with the next commit, never ahead of events that are still
+        owed."""
+        if unit not in self._owed.states:
+            self.writer.later(("state", unit), lambda file: file.put_state(unit, state))
+
+    def remember_pace(self, unit: str, pace: bytes) -> None:
+        self.writer.later(("pace", unit), lambda file: file.put_pace(unit, pace))
+
+    def pin(self, unit: str, serial: str) -> None:
+        self.watch(self.writer.submit(lambda file: file.pin(unit, serial)))
+
+    def note_stranger(self, unit: str, serial: str | None) -> None:
+        self.watch(self.writer.submit(lambda file: file.note_stranger(unit, serial)))
+
+    async def pinned(self, unit: str) -> str | None:
+        """The serial number that is accepted now; `accept-unit` writes it from outside."""
+        return (await self.writer.submit(lambda file: file.unit(unit))).serial
+
+    async def prune_for_ever(self) -> None:
+        """Now and then drop what need not be kept any longer; a disk that takes nothing is told by the
+        writer."""
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            with suppress(NotKept):
+                await self.writer.submit(partial(OutboxFile.prune, now_ms=self.clock.stamp().at))
+
+    def moved(self) -> None:
+        """A lane has its new stream: what waited for it is written."""
+        self._pay()
+
+    async def flushed(self) -> None:
+        """Once everything asked for so far has been written, or could not be."""
+        with suppress(NotKept):
+            await self.writer.submit(nothing)
+
+    async def close(self) -> None:
+        """Write what waits in memory and how far the lanes are, then end the writer."""
+        unsaved = {lane: (book.stream, book.unsaved()) for lane, book in self.books.items() if not book.moving}
+        now_ms = self.clock.stamp().at
+        lanes = {lane: book.kept_at_stop() for lane, book in self.books.items()}
+
+        def write(file: OutboxFile) -> None:
+            for lane, (stream, entries) in unsaved.items():
+                file.put(lane, stream, entries, now_ms)
+            for lane, kept in lanes.items():
+                file.keep_at_stop(lane, kept)
+
+        for lane in lanes:
+            self.writer.withdraw(("lane", lane))
+        self.watch(self.writer.submit(write))
+        await self.writer.close()
+
+    def watch(self, future: asyncio.Future[None]) -> None:
+        """A write whose result nobody needs: only an error that ends the gateway matters."""
+        future.add_done_callback(self._watched)
+
+    def _watched(self, future: asyncio.Future[None]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error and not isinstance(error, NotKept):
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    def _frozen(self, records: Iterable[Record]) -> list[bytes]:
+        frozen = []
+        for record in records:
+            try:
+                frozen.append(encode_record(record))
+            except TooLarge as error:
+                logger.error("%s: a %s is not kept: %s", record.unit, record.kind, error.what)
+        return frozen
+
+    def _commit(self, debt: _Debt) -> None:
+        """Write `debt` and whatever is owed from before, in one transaction."""
+        debt = self._take_owed(debt)
+        if self.books[Lane.EVENTS].moving:
+            self._owe(debt)
+            return
+        now_ms = self.clock.stamp().at
+
+        def write(file: OutboxFile) -> None:
+            file.put(Lane.EVENTS, debt.stream, debt.entries, now_ms)
+            for unit, state in debt.states.items():
+                file.put_state(unit, state)
+
+        self.writer.submit(write).add_done_callback(lambda done: self._committed(done, debt))
+
+    def _committed(self, done: asyncio.Future[None], debt: _Debt) -> None:
+        if done.cancelled():
+            return
+        book, error = self.books[Lane.EVENTS], done.exception()
+        if error is None:
+            book.saved(debt.stream, debt.entries)
+            for unit in debt.states:  # one that is owed is older than this
+                self._owed.states.pop(unit, None)
+        elif isinstance(error, NotKept):
+            book.released(debt.stream, debt.entries)
+            self._owe(debt)
+        else:
+            self.fail(error)
+        self.changed()
+
+    def _owe(self, debt: _Debt) -> None:
+        """Try again later, together with what comes until then."""
+        self._owed = self._take_owed(debt)
+        if self._retry is None:
+            self._retry = self._loop.call_later(RETRY_S, self._pay)
+
+    def _pay(self) -> None:
+        self._retry = None
+        if self._owed.entries or self._owed.states:
+            self._commit(_Debt(self.books[Lane.EVENTS].stream))
+
+    def _take_owed(self, debt: _Debt) -> _Debt:
+        """`debt` behind what is owed already. What was owed in a stream that was left, the change itself has
+        written."""
+        owed, self._owed = self._owed, _Debt()
+        entries = owed.entries if owed.stream == debt.stream else ()
+        return _Debt(debt.stream, (*entries, *debt.entries), {**owed.states, **debt.states})
+
+
+def _nobody() -> None:
+    """Before the uplink listens."""

@@ -1,0 +1,217 @@
+"""The one writer of the outbox file: a thread, so that no poll ever waits for an SD card that stalls for
+seconds.
+
+Jobs that wait together share a transaction, and with it one commit. What is asked for `later` goes with the
+next commit that is made anyhow. When the disk is full, a ballast file is given up once to let events through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.errors import NotKept, OutboxDamaged
+from gateway.store.outbox import OutboxFile
+
+T = TypeVar("T")
+Job = Callable[[OutboxFile], T]
+_Task = tuple[Job[Any], asyncio.Future[Any]]
+_Settled = list[tuple[asyncio.Future[Any], Any, Exception | None]]
+
+logger = logging.getLogger("gateway.outbox")
+
+FLUSH_AFTER_S = 30.0
+"""What is asked for `later` waits so long for another commit to go with."""
+
+BALLAST_BYTES = 4 * 1024 * 1024
+ROOM_FOR_BALLAST_BYTES = 64 * 1024 * 1024
+"""Room on the disk before the ballast is made again."""
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Writer:
+    """Owns the connection. Its methods are called from the event loop `loop`. `died` fails if the thread
+    does."""
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = path
+        self.commits = 0
+        self._loop = loop
+        self._ballast = path.with_name("outbox.ballast")
+        self._waiting: list[_Task] = []
+        self._later: dict[object, Job[None]] = {}
+        self._flush_at: float | None = None
+        self._stopping = False
+        self._trouble = ""
+        self._error: Exception | None = None
+        self.died: asyncio.Future[None] = loop.create_future()
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="outbox-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[T]) -> asyncio.Future[T]:
+        """Run `job` in a transaction; the result comes after its commit. The future raises NotKept or
+        OutboxDamaged."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        with self._wake:
+            if self._error is not None:
+                future.set_exception(self._error)
+            self._waiting.append((job, future))
+            self._wake.notify()
+        return future
+
+    def later(self, key: object, job: Job[None]) -> None:
+        """Run `job` with another commit, at the latest after FLUSH_AFTER_S; a newer one of the same key
+        replaces it."""
+        with self._wake:
+            self._later[key] = job
+            if self._flush_at is None:
+                self._flush_at = time.monotonic() + FLUSH_AFTER_S
+                self._wake.notify()
+
+    def withdraw(self, key: object) -> None:
+        """Forget what was asked for later under this key: something newer is on its way."""
+        with self._wake:
+            self._later.pop(key, None)
+
+    async def close(self) -> None:
+        """Write what is waiting, also what was for later, and end."""
+        with suppress(NotKept):
+            await self.submit(nothing)
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        await self._loop.run_in_executor(None, self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001  # top of the thread: whatever it is ends the process
+            with self._wake:
+                self._error, waiting = error, self._waiting
+            self._settle([(future, None, error) for future in (self.died, *(each for _, each in waiting))])
+
+    def _write(self) -> None:
+        connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None, cached_statements=64)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -1024")
+            self._make_ballast()
+            while tasks := self._next():
+                self._settle(self._carry_out(connection, *tasks))
+        finally:
+            connection.close()
+
+    def _next(self) -> tuple[list[_Task], dict[object, Job[None]]] | None:
+        """All that is due, once something is; None at the end."""
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                timeout_s = None if self._flush_at is None else self._flush_at - time.monotonic()
+                if timeout_s is not None and timeout_s <= 0:
+                    break
+                self._wake.wait(timeout_s)
+            if self._stopping and not self._waiting:
+                return None
+            tasks, later = self._waiting, self._later
+            self._waiting, self._later, self._flush_at = [], {}, None
+            return tasks, later
+
+    def _carry_out(
+        self, connection: sqlite3.Connection, tasks: list[_Task], later: dict[object, Job[None]]
+    ) -> _Settled:
+        try:
+            return self._commit(connection, tasks, later)
+        except sqlite3.Error as error:
+            first = error
+        if self._give_up_ballast(first):
+            try:
+                return self._commit(connection, tasks, later)
+            except sqlite3.Error as error:
+                first = error
+        told = self._told(first)
+        with self._wake:
+            self._later = {**later, **self._later}
+            self._flush_at = time.monotonic() + FLUSH_AFTER_S if self._later else None
+        return [(future, None, told) for _, future in tasks]
+
+    def _commit(self, connection: sqlite3.Connection, tasks: list[_Task], later: dict[object, Job[None]]) -> _Settled:
+        file = OutboxFile(connection)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results: _Settled = [(future, job(file), None) for job, future in tasks]
+            for job in later.values():
+                job(file)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        self.commits += 1
+        if self._trouble:
+            logger.info("the outbox is written again")
+            self._trouble = ""
+            self._make_ballast()
+        return results
+
+    def _told(self, error: sqlite3.Error) -> Exception:
+        """The error as ours, and a line about it when it is a new one."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGED:
+            return OutboxDamaged(self.path, str(error))
+        if not isinstance(error, sqlite3.OperationalError):
+            return error
+        told = NotKept(str(error), full=code == sqlite3.SQLITE_FULL)
+        if self._trouble != str(error):
+            self._trouble = str(error)
+            logger.error(
+                "%s: %s; readings and alarms go on, but a power cut would lose what is not sent",
+                self.path,
+                told,
+            )
+        return told
+
+    def _give_up_ballast(self, error: sqlite3.Error) -> bool:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or not self._ballast.exists():
+            return False
+        self._ballast.unlink()
+        logger.error("%s: the disk is full; gave up a reserve of %d bytes for events", self.path, BALLAST_BYTES)
+        return True
+
+    def _make_ballast(self) -> None:
+        """A file whose room can be had when the disk is full; made only where there is plenty."""
+        try:
+            room = os.statvfs(self.path.parent)
+            if self._ballast.exists() or room.f_bavail * room.f_frsize < ROOM_FOR_BALLAST_BYTES:
+                return
+            with self._ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError as error:
+            logger.warning("%s: no reserve for a full disk: %s", self._ballast, error.strerror)
+
+    def _settle(self, settled: _Settled) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, settled)
+
+
+def nothing(_file: OutboxFile) -> None:
+    """A job that does nothing itself: its commit takes along what was for later."""
+
+
+def _resolve(settled: _Settled) -> None:
+    for future, result, error in settled:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,215 @@
+"""`ridethrough sim`: run a simulated Smart-UPS, and steer it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from config.errors import SettingsError
+from config.runtime.files import load
+from simulator.control import VERBS
+from simulator.errors import AddressError, ControlError, ModelError
+from simulator.modbus.settings import Personality, WireSettings
+from simulator.model import Model
+from simulator.models import DEFAULT_MODEL, MODELS, find_model
+from simulator.runtime import bench
+from simulator.runtime.ctl import ask
+from simulator.runtime.engine import Engine
+from simulator.scenario import Scenario
+from simulator.show import show
+
+TEXT_LENGTH = 16
+"""Characters of a serial number or a name: eight registers."""
+DEFAULT_TCP, DEFAULT_CONTROL = "127.0.0.1:5020", "127.0.0.1:5021"
+MAX_TOKEN_BYTES = 1024
+
+
+@click.group()
+def sim() -> None:
+    """Run or steer a simulated Smart-UPS."""
+
+
+@sim.command()
+@click.option(
+    "--modbus-tcp", multiple=True, metavar="HOST:PORT", help="Serve Modbus TCP there; port 0 is any free one."
+)
+@click.option(
+    "--modbus-rtu",
+    multiple=True,
+    metavar="LINK",
+    help="Serve Modbus RTU on a pty with a symbolic link at LINK.",
+)
+@click.option(
+    "--control",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Obey control lines there (loopback only, or with a token).",
+)
+@click.option(
+    "--control-token",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the token that control clients must show.",
+)
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file of timed control lines.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.001, 10_000),
+    default=1.0,
+    show_default=True,
+    help="Simulated seconds in a real one.",
+)
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Which Smart-UPS; `sim models` lists them.")
+@click.option(
+    "--personality",
+    type=click.Choice([each.value for each in Personality]),
+    help="Whose Modbus server answers: the UPS's own or a management card's.  [default: the model's]",
+)
+@click.option("--serial", default="AS0000000001", show_default=True, help="Serial number, at most 16 characters.")
+@click.option("--name", help="The name its owner gave it, at most 16 characters.  [default: the model's]")
+@click.option(
+    "--answer-ms", type=click.IntRange(0, 60_000), help="How long it takes to answer.  [default: the model's]"
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Makes readings wander like real ones; 0 keeps them still.",
+)
+@click.option("--read-only", is_flag=True, help="TCP refuses writes, as the menu's Read-Only does.")
+@click.option(
+    "--load",
+    "load_pct",
+    type=click.FloatRange(0, 300),
+    default=25.0,
+    show_default=True,
+    help="Load at the start, percent of the rated watts.",
+)
+@click.option(
+    "--charge",
+    "charge_pct",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    show_default=True,
+    help="Battery charge at the start, percent.",
+)
+def run(
+    modbus_tcp: tuple[str, ...],
+    modbus_rtu: tuple[str, ...],
+    control: tuple[str, ...],
+    control_token: Path | None,
+    scenario: Path | None,
+    personality: str | None,
+    answer_ms: int | None,
+    read_only: bool,
+    model: str,
+    **start: Any,  # Any: the options that Engine takes under the same names
+) -> None:
+    """Run one simulated unit until it is stopped by Ctrl-C or SIGTERM.
+
+    Each listener prints `ready: NAME ADDRESS` once it serves. With no listener named it serves Modbus TCP on
+    127.0.0.1:5020 and the control port on 127.0.0.1:5021.
+    """
+    if not (modbus_tcp or modbus_rtu or control):
+        modbus_tcp, control = (DEFAULT_TCP,), (DEFAULT_CONTROL,)
+        click.echo(f"no listener named: Modbus TCP on {DEFAULT_TCP}, control port on {DEFAULT_CONTROL}", err=True)
+    for what in ("serial", "name"):
+        _check_text(what, start[what])
+    chosen = _model(model)
+    engine = Engine(chosen, scenario=_scenario(scenario, chosen), **start)
+    listen = bench.Listen(
+        modbus_tcp=modbus_tcp,
+        modbus_rtu=modbus_rtu,
+        control=control,
+        token=_token(control_token),
+        personality=Personality(personality) if personality else None,
+        answer_ms=answer_ms,
+        read_only=read_only,
+    )
+    try:
+        asyncio.run(bench.run(engine, listen))
+    except AddressError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _model(key: str) -> Model:
+    try:
+        return find_model(key)
+    except ModelError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from error
+
+
+def _check_text(option: str, text: str | None) -> None:
+    if text is not None and not (0 < len(text) <= TEXT_LENGTH and text.isascii() and text.isprintable()):
+        hint = f"expected 1 to {TEXT_LENGTH} printable ASCII characters, got {text[:40]!r}"
+        raise click.BadParameter(hint, param_hint=f"--{option}")
+
+
+def _scenario(path: Path | None, model: Model) -> Scenario:
+    """The scenario of that file, each line tried on a unit that nobody sees."""
+    if path is None:
+        return Scenario()
+    scenario = load(path, Scenario)
+    trial = Engine(model)
+    for wire in bench.WIRES:
+        trial.add_wire(wire, WireSettings())
+    for number, step in enumerate(scenario.steps):
+        try:
+            trial.obey(step.do)
+        except ControlError as error:
+            raise SettingsError(reason=f"{path}: steps[{number}].do: {error}") from error
+    return scenario
+
+
+def _token(path: Path | None) -> str | None:
+    """The token in that file, which nobody but its owner may read."""
+    if path is None:
+        return None
+    if path.stat().st_mode & 0o077:
+        raise click.BadParameter(f"{path} can be read by others: chmod 600", param_hint="--control-token")
+    with path.open("rb") as file:
+        token = file.read(MAX_TOKEN_BYTES + 1).strip()
+    if not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
+        raise click.BadParameter(f"{path} holds no token: one line of ASCII", param_hint="--control-token")
+    return token.decode("ascii")
+
+
+@sim.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a model.")
+def models(as_json: bool) -> None:
+    """List the models that can be simulated."""
+    for model in MODELS.values():
+        if as_json:
+            click.echo(msgspec.json.encode(model))
+        else:
+            click.echo(f"{model.key:15} {model.apparent_power_va:5} VA {model.real_power_w:5} W  {model.summary}")
+
+
+_VERB_HELP = "\b\nVerbs:\n" + "\n".join(f"  {name} {verb.usage}\n      {verb.help}" for name, verb in VERBS.items())
+
+
+@sim.command(context_settings={"ignore_unknown_options": True}, epilog=_VERB_HELP)
+@click.option(
+    "--control", default=DEFAULT_CONTROL, show_default=True, metavar="HOST:PORT", help="The unit's control port."
+)
+@click.option(
+    "--token",
+    "token_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the port's token.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+@click.argument("words", nargs=-1, required=True, metavar="VERB ...")
+def ctl(control: str, token_file: Path | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """Say one control line to a running unit, and show what it answers."""
+    answer = ask(control, " ".join(words), _token(token_file))
+    for line in show(words[0].lower(), answer, as_json=as_json):
+        click.echo(line)

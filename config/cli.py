@@ -27,11 +27,8 @@ _ROOMS = ("cloud_bridge", "config", "drivers", "gateway", "simulator")
 _HELP = {
     "cloud": "Run the cloud side: broker, ingest, and what is stored.",
     "demo": "All of it on this machine: simulated UPSs, gateway, broker, bridge.",
-    "firmware": "Firmware repository: keys, releases, roll-outs.",
     "gateway": "Run the gateway beside the UPSs.",
     "poll": "Read one UPS now.",
-    "rig": "Hardware-in-the-loop runs from a scenario.",
-    "scan": "Find UPSs on the serial lines and addresses named.",
     "sim": "Run or steer a simulated Smart-UPS.",
 }
 

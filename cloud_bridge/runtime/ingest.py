@@ -18,7 +18,7 @@ from cloud_bridge.addresses import Address
 from cloud_bridge.answers import Answers, Asked
 from cloud_bridge.backoff import delays
 from cloud_bridge.broker.complaints import Complaints
-from cloud_bridge.errors import CloudError
+from cloud_bridge.errors import BadAddress, CloudError
 from cloud_bridge.ingest import Letter, unpack
 from cloud_bridge.runtime.inbox import Heard, Inbox
 from cloud_bridge.runtime.link import Link, tls_context
@@ -196,6 +196,8 @@ class Ingest:
 def run(settings: CloudSettings) -> None:
     """The ingest role until SIGTERM or SIGINT. Raises CloudError, sqlite3.Error."""
     address, context = settings.bridge_connects_to, tls_context(settings.tls)
+    if not address.port:
+        raise BadAddress(f"mqtts: {address}: a port of 0 can't be connected to; name the one the broker listens at")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(settings.data / LOCK_NAME):
         _run(settings, address, context)

@@ -23,7 +23,7 @@ from simulator.rig.figures import outage_table, result_table, results, rtu_ideal
 from simulator.rig.truth import Legs, Match, legs, match
 from simulator.rig.world import UnitPlan, World
 
-OUTAGES = 100
+OUTAGES = 500
 CROWD = tuple(
     UnitPlan(
         name=f"unit-{number}",
@@ -49,7 +49,7 @@ TRIO = tuple(
 SERIAL = (UnitPlan(name="unit-1", wire="rtu", model="SRT1000XLA", options=("--answer-ms", "0")),)
 STORED_WITHIN_S = 20.0
 POLLS = 40
-QUIET_S, MEASURED_S = 5.0, 20.0
+QUIET_S, MEASURED_S = 10.0, 60.0
 BAUD = 9600
 REQUEST_BYTES = 8
 REPLY_OVERHEAD_BYTES = 5

@@ -123,6 +123,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input_v: float | None = None
     input_2_v: float | None = None
     input_3_v: float | None = None
+    input_hz: float | None = None
+    input_max_v: float | None = None
+    input_min_v: float | None = None
     bypass_v: float | None = None
     bypass_hz: float | None = None
     efficiency_pct: float | None = None
@@ -145,6 +148,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     battery_negative_v: float | None = None
     battery_temp_c: float | None = None
     replace_battery_on: date | None = None
+    ambient_temp_c: float | None = None
+    ambient_humidity_pct: float | None = None
     # network or link
     answer_ms: float | None = None
     # main outlet, switched outlets
@@ -181,6 +186,9 @@ READINGS: tuple[Reading, ...] = (
     Reading("input_v", Group.INPUT, "V", "input voltage", 1, 2.0),
     Reading("input_2_v", Group.INPUT, "V", "input voltage, phase 2", 1, 2.0),
     Reading("input_3_v", Group.INPUT, "V", "input voltage, phase 3", 1, 2.0),
+    Reading("input_hz", Group.INPUT, "Hz", "input frequency", 2, 0.2),
+    Reading("input_max_v", Group.INPUT, "V", "highest input voltage", 1, 2.0),
+    Reading("input_min_v", Group.INPUT, "V", "lowest input voltage", 1, 2.0),
     Reading("bypass_v", Group.INPUT, "V", "bypass voltage", 1, 2.0),
     Reading("bypass_hz", Group.INPUT, "Hz", "bypass frequency", 2, 0.2),
     Reading("efficiency_pct", Group.INPUT, "%", "efficiency", 1, 1.0),
@@ -199,6 +207,8 @@ READINGS: tuple[Reading, ...] = (
     Reading("battery_v", Group.BATTERY, "V", "battery voltage", 2, 0.25),
     Reading("battery_negative_v", Group.BATTERY, "V", "battery voltage, negative string", 2, 0.25),
     Reading("battery_temp_c", Group.BATTERY, "°C", "battery temperature", 1, 1.0),
+    Reading("ambient_temp_c", Group.BATTERY, "°C", "ambient temperature", 1, 1.0),
+    Reading("ambient_humidity_pct", Group.BATTERY, "%", "ambient humidity", 1, 2.0),
     Reading("answer_ms", Group.LINK, "ms", "answer time", 0, 250.0),
 )
 
@@ -220,6 +230,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     battery_sku: str | None = None
     external_battery_sku: str | None = None
     battery_installed_on: date | None = None
+    battery_nominal_v: float | None = None
+    battery_packs: int | None = None
+    bad_battery_packs: int | None = None
     apparent_power_va: int | None = None
     real_power_w: int | None = None
     nominal_output_v: int | None = None
@@ -241,7 +254,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the owner has set in the unit (registers 593, 1024 to 1073).
 
     `battery_test_interval`: never, start_up, and start_up with _7d, _14d, _7d_since_last or _14d_since_last.
-    `sensitivity`: normal, reduced, low.
+    `sensitivity`: normal, reduced, low, auto. `alarm_delay`: 5s, 30s, low_battery, never.
     """
 
     transfer_high_v: int | None = None
@@ -249,6 +262,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sensitivity: str | None = None
     battery_test_interval: str | None = None
     output_frequency: str | None = None
+    output_v: int | None = None
+    low_battery_runtime_s: int | None = None
+    minimum_return_charge_pct: int | None = None
+    alarm_delay: str | None = None
     delays: tuple[GroupDelays, ...] = ()
 
 
@@ -260,6 +277,7 @@ class Verb(StrEnum):
     UNMUTE = "unmute"
     SELF_TEST = "self_test"
     SELF_TEST_ABORT = "self_test_abort"
+    SIMULATE_POWER_FAILURE = "simulate_power_failure"
     CALIBRATION = "calibration"
     CALIBRATION_ABORT = "calibration_abort"
     OUTLET_ON = "outlet_on"
@@ -281,6 +299,10 @@ class Verb(StrEnum):
     SET_TURN_ON_DELAY = "set_turn_on_delay"
     SET_STAY_OFF_DELAY = "set_stay_off_delay"
     SET_MINIMUM_RETURN_RUNTIME = "set_minimum_return_runtime"
+    SET_OUTPUT_VOLTAGE = "set_output_voltage"
+    SET_LOW_BATTERY_RUNTIME = "set_low_battery_runtime"
+    SET_MINIMUM_RETURN_CHARGE = "set_minimum_return_charge"
+    SET_ALARM_DELAY = "set_alarm_delay"
     SET_BATTERY_TEST_INTERVAL = "set_battery_test_interval"
 
 

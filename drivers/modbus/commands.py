@@ -79,6 +79,17 @@ SETTINGS: Mapping[Verb, str] = MappingProxyType(
 )
 """Verb to the row it sets."""
 
+WITHOUT_REGISTER = frozenset(
+    {
+        Verb.SIMULATE_POWER_FAILURE,
+        Verb.SET_OUTPUT_VOLTAGE,
+        Verb.SET_LOW_BATTERY_RUNTIME,
+        Verb.SET_MINIMUM_RETURN_CHARGE,
+        Verb.SET_ALARM_DELAY,
+    }
+)
+"""Verbs of the older serial protocol for which the register map has no word."""
+
 CHOICES: Mapping[str, Mapping[int, str]] = MappingProxyType(
     {"sensitivity": bits.SENSITIVITIES, "battery_test_interval": bits.TEST_INTERVALS}
 )
@@ -97,7 +108,7 @@ def plan(
     also_allowed: frozenset[Verb] = frozenset(),
 ) -> Write:
     """The one write of a command for a unit with those outlet groups. Raises NotAllowed with what would be
-    right.
+    right. `verb` must not be in WITHOUT_REGISTER.
     """
     verb = command.verb
     if verb in BY_POLICY and verb not in also_allowed:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from drivers.smartups import bits
-from drivers.smartups.registers import Absent, Kind, Register, register
+from drivers.smartups.registers import DYNAMIC, Absent, Kind, Register, register, rows_in
 from drivers.ups import (
     READINGS,
     Calibration,
@@ -52,9 +52,8 @@ ZERO_ON_A_CARD = frozenset(
 is an outage.
 """
 
-_NUMBERS: tuple[Register, ...] = tuple(
-    register(r.name) for r in READINGS if r.name not in ("efficiency_pct", "answer_ms")
-)
+_READING_NAMES = {reading.name for reading in READINGS} - {"efficiency_pct"}
+_NUMBERS: tuple[Register, ...] = tuple(row for row in rows_in(DYNAMIC) if row.name in _READING_NAMES)
 _FLAG_ROWS = tuple((register(name), tuple(table.items())) for name, table in bits.FLAG_BITS.items())
 
 

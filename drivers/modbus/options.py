@@ -1,73 +1,24 @@
-"""The parameters of a Modbus URL: one table that parses, documents and refuses."""
+"""The parameters of a Modbus URL."""
 
 from __future__ import annotations
-
-import difflib
-import math
-from collections.abc import Callable
 
 import msgspec
 
 from drivers.driver import Pace, Transport
 from drivers.errors import BadUrl
+from drivers.parameters import Parameter, choice, number, read_parameters, seconds, whole, yes
 from drivers.url import Url
-
-Value = int | float | bool | str
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """`allowed` completes "must be ..."; `default` None depends on the transport, see `meaning`."""
-
-    name: str
-    allowed: str
-    meaning: str
-    read: Callable[[str], Value]
-    default: Value | None = None
-    only: Transport | None = None
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def _seconds(low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        number = float(text)
-        if not math.isfinite(number) or not low <= number <= high:
-            raise ValueError(text)
-        return number
-
-    return read
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return read
-
-
-def _yes(text: str) -> bool:
-    return _choice("true", "false")(text) == "true"
-
 
 _SERIAL, _TCP = Transport.SERIAL, Transport.TCP
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("unit", "1 to 247", "Modbus unit id (Slave ID in the unit's menu)", _whole(1, 247), 1),
-    Parameter("baud", "1200 to 115200", "speed of the serial line", _whole(1200, 115200), 9600, _SERIAL),
+    Parameter("unit", "1 to 247", "Modbus unit id (Slave ID in the unit's menu)", whole(1, 247), 1),
+    Parameter("baud", "1200 to 115200", "speed of the serial line", whole(1200, 115200), 9600, _SERIAL),
     Parameter(
         "parity",
         "none, even or odd",
         "parity of the serial line; the RJ50 port has none",
-        _choice("none", "even", "odd"),
+        choice("none", "even", "odd"),
         "none",
         _SERIAL,
     ),
@@ -75,14 +26,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         "timeout_s",
         "0.25 to 30",
         "patience for an answer, beyond the time its bytes take: 0.5 on a serial line, 2 on TCP",
-        _seconds(0.25, 30),
+        seconds(0.25, 30),
     ),
-    Parameter("gap_ms", "35 to 1000", "silence kept before each request", _whole(35, 1000), 35, _SERIAL),
+    Parameter("gap_ms", "35 to 1000", "silence kept before each request", whole(35, 1000), 35, _SERIAL),
     Parameter(
         "nmc",
         "true or false",
         "a network management card: polled every 3 s, and it says 0 for what a unit lacks",
-        _yes,
+        yes,
         False,
         _TCP,
     ),
@@ -90,7 +41,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "one_request_per_connection",
         "true or false",
         "a new connection for each request, 5 s apart; commands are refused",
-        _yes,
+        yes,
         False,
         _TCP,
     ),
@@ -98,19 +49,19 @@ PARAMETERS: tuple[Parameter, ...] = (
         "reconnect_s",
         "1 to 600",
         "least time between two tries to connect: 1 on a serial line, 15 on TCP",
-        _seconds(1, 600),
+        seconds(1, 600),
     ),
     Parameter(
         "fast_s",
         "0.2 to 60",
         "time between two fast readings: 1 on a serial line, 2 on TCP, 3 on a card",
-        _seconds(0.2, 60),
+        seconds(0.2, 60),
     ),
     Parameter(
         "full_s",
         "1 to 600",
         "time between two full readings: 5 on a serial line, 6 on TCP, 9 on a card",
-        _seconds(1, 600),
+        seconds(1, 600),
     ),
 )
 
@@ -130,53 +81,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace
 
 
-def allowed_for(transport: Transport) -> tuple[Parameter, ...]:
-    return tuple(p for p in PARAMETERS if p.only in (None, transport))
-
-
 def read_options(url: Url, transport: Transport) -> Options:
     """Raises BadUrl for an unknown parameter or a value that is not allowed."""
-    given = _values(url, transport)
+    given = read_parameters(url, PARAMETERS, transport)
     nmc, single = bool(given["nmc"]), bool(given["one_request_per_connection"])
     serial = transport is Transport.SERIAL
     fast_s, full_s = (1.0, 5.0) if serial else (10.0, 30.0) if single else (3.0, 9.0) if nmc else (2.0, 6.0)
     reconnect_s = 1.0 if serial else 15.0
     pace = Pace(
-        fast_s=_number(given["fast_s"], fast_s),
-        full_s=_number(given["full_s"], full_s),
-        reconnect_s=_number(given["reconnect_s"], reconnect_s),
+        fast_s=number(given["fast_s"], fast_s),
+        full_s=number(given["full_s"], full_s),
+        reconnect_s=number(given["reconnect_s"], reconnect_s),
         request_gap_s=CONNECTION_GAP_S if single else 0.0,
     )
     if pace.full_s < pace.fast_s:
         raise BadUrl(url.text, f"full_s={pace.full_s:g} is shorter than fast_s={pace.fast_s:g}")
     return Options(
         transport=transport,
-        unit=int(_number(given["unit"], 1)),
-        baud=int(_number(given["baud"], 9600)),
+        unit=int(number(given["unit"], 1)),
+        baud=int(number(given["baud"], 9600)),
         parity=str(given["parity"]),
-        timeout_s=_number(given["timeout_s"], 0.5 if serial else 2.0),
-        gap_s=_number(given["gap_ms"], 0) / 1000 if serial else pace.request_gap_s,
+        timeout_s=number(given["timeout_s"], 0.5 if serial else 2.0),
+        gap_s=number(given["gap_ms"], 0) / 1000 if serial else pace.request_gap_s,
         nmc=nmc,
         one_request_per_connection=single,
         pace=pace,
     )
-
-
-def _number(value: Value | None, otherwise: float) -> float:
-    return otherwise if value is None else float(value)
-
-
-def _values(url: Url, transport: Transport) -> dict[str, Value | None]:
-    known = {p.name: p for p in allowed_for(transport)}
-    values: dict[str, Value | None] = {p.name: p.default for p in PARAMETERS}
-    for name, text in url.parameters.items():
-        parameter = known.get(name)
-        if parameter is None:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise BadUrl(url.text, f"unknown parameter {name!r}; allowed: {', '.join(known)}{hint}")
-        try:
-            values[name] = parameter.read(text)
-        except ValueError:
-            raise BadUrl(url.text, f"{name}={text!r}: must be {parameter.allowed}") from None
-    return values

@@ -123,7 +123,7 @@ def test_s6_a_table_shows_markup_as_it_is() -> None:
 def test_the_driver_itself_imports_neither_click_nor_rich_nor_yaml() -> None:
     """The gateway's memory (libraries.md, "Memory")."""
     program = (
-        "import sys, drivers.open, drivers.modbus.runtime.driver, drivers.modbus.runtime.serial\n"
+        "import sys, drivers.open, drivers.modbus.runtime.driver, drivers.runtime.serial\n"
         "print(*{m.split('.')[0] for m in sys.modules} & {'click', 'rich', 'yaml', 'sqlite_utils', 'sqlite3'})"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)

@@ -9,8 +9,9 @@ import pytest
 
 from drivers.driver import Transport
 from drivers.modbus.commands import FIXED
-from drivers.modbus.options import PARAMETERS, Parameter
+from drivers.modbus.options import PARAMETERS
 from drivers.open import open_driver
+from drivers.parameters import Parameter
 from drivers.smartups.registers import register
 from drivers.ups import Outcome, Verb
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import IdentityChanged, LineDown, PortLost
-from drivers.modbus.line import Line, delays
+from drivers.line import Line, delays
 from drivers.modbus.plan import ALL_SETTINGS, Refusals, halves
 from drivers.smartups.registers import DYNAMIC, INVENTORY, STATUS, Block, rows_in
 

@@ -248,3 +248,11 @@ async def test_noise_before_a_command_stops_it_before_the_write() -> None:
     with pytest.raises(LineError):
         await bench.driver.execute(command(Verb.BEEP))
     assert bench.unit.writes == []
+
+
+async def test_s2_a_verb_without_a_register_is_unsupported_and_nothing_is_written() -> None:
+    bench = DriverBench(RTU)
+    await bench.driver.connect()
+    report = await bench.driver.execute(command(Verb.SIMULATE_POWER_FAILURE))
+    assert report.outcome is Outcome.UNSUPPORTED
+    assert bench.unit.writes == []

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import LineDown, PortBusy, PortLost, Refused
-from drivers.modbus.runtime.serial import SerialPort, lock_holder
 from drivers.open import open_driver
+from drivers.runtime.serial import SerialPort, lock_holder
 from drivers.ups import State
 from tests.drivers.memory import MemoryUnit, crc16
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from drivers.driver import Transport
 from drivers.errors import BadUrl
-from drivers.modbus.options import PARAMETERS, allowed_for, read_options
+from drivers.modbus.options import PARAMETERS, read_options
 from drivers.modbus.runtime.driver import ModbusDriver, open_rtu, open_tcp
 from drivers.open import Opener, open_driver, schemes
+from drivers.parameters import allowed_for
 from drivers.url import Address, address, parse
 
 SERIAL, TCP = Transport.SERIAL, Transport.TCP
@@ -115,4 +116,6 @@ def test_patience_is_at_least_250_ms_and_longer_on_tcp() -> None:
 
 
 def test_every_parameter_is_for_one_transport_or_both() -> None:
-    assert {p.name for p in allowed_for(SERIAL)} | {p.name for p in allowed_for(TCP)} == {p.name for p in PARAMETERS}
+    assert {p.name for p in allowed_for(PARAMETERS, SERIAL)} | {p.name for p in allowed_for(PARAMETERS, TCP)} == {
+        p.name for p in PARAMETERS
+    }

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
 from drivers import url as urls
 from drivers.driver import LineCounters, Pace, Report, Transport
-from drivers.errors import (
-    BadAnswer,
-    BadUrl,
-    DriverError,
-    IdentityChanged,
-    LineError,
-    NoAnswer,
-    PortBusy,
-    PortLost,
-    Refused,
-)
+from drivers.errors import BadUrl
+from drivers.line import Line
 from drivers.modbus.allowed import permit
-from drivers.modbus.line import Line
 from drivers.modbus.options import Options, read_options
 from drivers.modbus.runtime.link import Link
 from drivers.modbus.runtime.orders import Orders
-from drivers.modbus.runtime.port import Clock, Port, SystemClock
-from drivers.modbus.runtime.tcp import TcpPort
 from drivers.modbus.runtime.unit import Unit
+from drivers.runtime.lifeline import Lifeline
+from drivers.runtime.port import Clock, Port, SystemClock
+from drivers.runtime.tcp import TcpPort
 from drivers.ups import Command, Identity, Settings, Snapshot, Verb
 
 DEFAULT_PORT = 502
 SOCKET_PREFIX = "socket://"
 
-log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+class _Met:
+    """The link with the unit at its end, as drivers.runtime.lifeline.Connection."""
+
+    def __init__(self, link: Link, unit: Unit) -> None:
+        self._link = link
+        self._unit = unit
+
+    @property
+    def is_open(self) -> bool:
+        return self._link.is_open
+
+    async def meet(self) -> None:
+        await self._link.open()
+        await self._unit.meet()
+
+    async def close(self) -> None:
+        await self._link.close()
 
 
 class ModbusDriver:
@@ -57,12 +60,17 @@ class ModbusDriver:
         self.transport = options.transport
         self.pace: Pace = options.pace
         self._clock = clock or SystemClock()
-        self._line = Line(options.pace.reconnect_s, chance)
         self._link = Link(port, options, self._clock, lambda write: permit(write, also_allowed))
         self._unit = Unit(self._link, options, self._clock, pinned)
         self._orders = Orders(self._link, self._unit, options, self._clock, also_allowed)
-        self._each_alone = options.one_request_per_connection
-        self._turn = asyncio.Lock()
+        self._lifeline = Lifeline(
+            url,
+            _Met(self._link, self._unit),
+            Line(options.pace.reconnect_s, chance),
+            self._clock,
+            self._link.counters,
+            each_alone=options.one_request_per_connection,
+        )
 
     @property
     def counters(self) -> LineCounters:
@@ -73,69 +81,32 @@ class ModbusDriver:
         return self._unit.pinned
 
     async def connect(self) -> Identity:
-        return await self._serve(self._known)
+        return await self._lifeline.serve(self._known)
 
     async def fast(self) -> Snapshot:
-        return await self._serve(self._unit.fast)
+        return await self._lifeline.serve(self._unit.fast)
 
     async def full(self) -> Snapshot:
-        return await self._serve(self._unit.full)
+        return await self._lifeline.serve(self._unit.full)
 
     async def identify(self) -> Identity:
-        return await self._serve(self._unit.identify)
+        return await self._lifeline.serve(self._unit.identify)
 
     async def settings(self) -> Settings:
-        return await self._serve(self._unit.settings)
+        return await self._lifeline.serve(self._unit.settings)
 
     async def execute(self, command: Command) -> Report:
-        return await self._serve(lambda: self._orders.execute(command))
+        return await self._lifeline.serve(lambda: self._orders.execute(command))
 
     def accept(self, serial: str) -> None:
         self._unit.accept(serial)
-        self._line.accepted()
+        self._lifeline.accepted()
 
     async def close(self) -> None:
-        async with self._turn:
-            await self._link.close()
+        await self._lifeline.close()
 
     async def _known(self) -> Identity:
         return self._unit.identity
-
-    async def _serve(self, work: Callable[[], Awaitable[T]]) -> T:
-        async with self._turn:
-            if not self._link.is_open:
-                await self._connect()
-            try:
-                result = await work()
-            except (PortLost, PortBusy, Refused, IdentityChanged) as error:
-                await self._lose(error)
-                raise
-            except (NoAnswer, BadAnswer) as error:
-                if self._line.unanswered() or self._each_alone:
-                    await self._lose(error)
-                raise
-            self._line.answered()
-            return result
-
-    async def _connect(self) -> None:
-        self._line.check(self._clock.monotonic())
-        try:
-            await self._link.open()
-            await self._unit.meet()
-        except (LineError, IdentityChanged) as error:
-            await self._lose(error)
-            raise
-        finally:
-            if not self._unit.met:
-                await self._link.close()
-        if self._line.opened():
-            self.counters.reopens += 1
-            log.warning("%s: the unit answers again", self.url)
-
-    async def _lose(self, error: DriverError) -> None:
-        await self._link.close()
-        news = self._line.fail(self._clock.monotonic(), error)
-        log.log(logging.WARNING if news else logging.DEBUG, "%s: line lost: %s", self.url, error)
 
 
 def open_tcp(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:
@@ -156,6 +127,6 @@ def _line_port(url: urls.Url, options: Options) -> Port:
         return TcpPort(urls.address(url, url.target.removeprefix(SOCKET_PREFIX), None))
     if not url.target.strip("/"):
         raise BadUrl(url.text, "no serial device; one looks like modbus+rtu:///dev/ttyUSB0")
-    from drivers.modbus.runtime.serial import SerialPort  # a gateway without serial lines spares pyserial
+    from drivers.runtime.serial import SerialPort  # a gateway without serial lines spares pyserial
 
     return SerialPort(url.target, options.baud, options.parity)

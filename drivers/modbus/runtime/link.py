@@ -26,7 +26,7 @@ from drivers.modbus.frames import (
     tcp_frame,
 )
 from drivers.modbus.options import Options
-from drivers.modbus.runtime.port import Clock, Port
+from drivers.runtime.port import Clock, Port
 from drivers.smartups.registers import TEST_STRING, VERIFICATION_WORDS
 
 QUIET_S = 0.1

@@ -8,8 +8,8 @@ from drivers.modbus import commands, verdict
 from drivers.modbus.frames import Read, Write
 from drivers.modbus.options import Options
 from drivers.modbus.runtime.link import Link
-from drivers.modbus.runtime.port import Clock
 from drivers.modbus.runtime.unit import Unit
+from drivers.runtime.port import Clock
 from drivers.ups import Command, Outcome, Snapshot, Verb
 
 WRITE_GAP_S = 0.5
@@ -41,6 +41,8 @@ class Orders:
 
     async def execute(self, command: Command) -> Report:
         """Raises LineError or IdentityChanged only if nothing was written."""
+        if command.verb in commands.WITHOUT_REGISTER:
+            return Report(outcome=Outcome.UNSUPPORTED, detail=f"{command.verb}: no register does that")
         try:
             write = self._planned(command)
         except NotAllowed as error:

@@ -13,7 +13,7 @@ from drivers.modbus.frames import Read
 from drivers.modbus.options import Options
 from drivers.modbus.plan import ALL_SETTINGS, Refusals, halves
 from drivers.modbus.runtime.link import Link
-from drivers.modbus.runtime.port import Clock
+from drivers.runtime.port import Clock
 from drivers.smartups.registers import (
     DYNAMIC,
     FAST_STATUS,
@@ -36,7 +36,6 @@ class Unit:
     def __init__(self, link: Link, options: Options, clock: Clock, pinned: str | None) -> None:
         self.pinned = pinned
         self.identity = Identity()
-        self.met = False
         self._link = link
         self._options = options
         self._clock = clock
@@ -53,11 +52,9 @@ class Unit:
 
     async def meet(self) -> None:
         """On each connection: word order by the constants, then who it is."""
-        self.met = False
         self._refusals.forget()
         await self._proof()
         await self.identify()
-        self.met = True
 
     async def _proof(self) -> None:
         """A second try, since the first exchange on a line often meets what was there before."""

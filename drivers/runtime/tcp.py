@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from drivers.errors import PortLost, Refused
-from drivers.modbus.runtime.inbox import Inbox
+from drivers.runtime.inbox import Inbox
 from drivers.url import Address
 
 CONNECT_S = 5.0

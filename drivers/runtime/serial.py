@@ -15,7 +15,7 @@ from pathlib import Path
 import serial
 
 from drivers.errors import PortBusy, PortLost
-from drivers.modbus.runtime.inbox import BUFFER_LIMIT, Inbox
+from drivers.runtime.inbox import BUFFER_LIMIT, Inbox
 
 PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 LOCK_DIRECTORIES = (Path("/var/lock"), Path("/run/lock"))

@@ -11,12 +11,13 @@ from enum import StrEnum
 
 import msgspec
 
-from drivers.catalogue import CATALOGUE
+from drivers.catalogue import CATALOGUE, NOTHING
 from drivers.events import Event, EventType, Severity
 from drivers.flags import Cause, Flag, State
 
 __all__ = [
     "CATALOGUE",
+    "NOTHING",
     "READINGS",
     "Calibration",
     "Cause",

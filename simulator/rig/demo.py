@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -37,8 +37,10 @@ SETTLE_S = 20.0
 async def run_demo(directory: Path, seconds: float | None, console: Console | None) -> Summary:
     """Runs for `seconds`, or until Ctrl-C or SIGTERM; draws on `console` if there is one."""
     world = World(directory, UNITS)
+    starting = console.status("Starting three units, broker, ingest and gateway ...") if console else nullcontext()
 
     async def scene(world: World) -> Summary:
+        opening.close()
         began = time.monotonic()
         stop = _stopped()
         mains = asyncio.create_task(_fail_and_return(world), name="mains")
@@ -52,7 +54,9 @@ async def run_demo(directory: Path, seconds: float | None, console: Console | No
             await _settled(world)
         return summarize(time.monotonic() - began, await world.happened(), world.stored(), paths(world))
 
-    return await world.play(scene)
+    with ExitStack() as opening:
+        opening.enter_context(starting)
+        return await world.play(scene)
 
 
 def paths(world: World) -> dict[str, str]:

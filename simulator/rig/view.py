@@ -12,7 +12,7 @@ from rich.text import Text
 from cloud_bridge.presence import STATE_STYLE, LinkState, UnitView, link_state, unit_view
 from cloud_bridge.rows import EventRow, GatewayRow, IngestRow, UnitRow
 from cloud_bridge.views import SEVERITY_STYLE, iso
-from drivers.ups import CATALOGUE, State, clean_text
+from drivers.ups import CATALOGUE, NOTHING, EventType, State, clean_text
 
 EVENTS_SHOWN = 12
 GAUGE_CELLS = 20
@@ -80,6 +80,11 @@ def _cells(view: UnitView, urls: Mapping[str, str]) -> list[Text]:
     ]
 
 
+def _what_to_know(kind: EventType) -> str:
+    """What it means, and what to do unless there is nothing to do."""
+    return kind.meaning if kind.do_this == NOTHING else f"{kind.meaning} {kind.do_this}"
+
+
 def _state(view: UnitView) -> Text:
     if view.state is None:
         return Text("not heard yet", "dim")
@@ -99,6 +104,6 @@ def _events(events: Sequence[EventRow]) -> Table:
             Text(iso(row.at)[11:19], "dim"),
             Text(clean_text(row.unit) or clean_text(row.gateway), "bold"),
             Text(clean_text(row.type), SEVERITY_STYLE[row.severity]),
-            Text(f"{known.meaning} {known.do_this}" if known else ""),
+            Text(_what_to_know(known) if known else ""),
         )
     return table

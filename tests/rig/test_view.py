@@ -83,6 +83,12 @@ def test_an_event_shows_what_it_means_and_what_to_do() -> None:
     assert "Check the supply" in text
 
 
+def test_where_there_is_nothing_to_do_nothing_is_said_about_it() -> None:
+    text = drawn(kind="mains_restored")
+    assert "The mains are back" in text
+    assert "Nothing" not in text
+
+
 def test_old_values_are_never_shown_as_live() -> None:
     text = drawn(age_ms=120_000)
     assert "stale, was on_battery" in text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.modbus import decode
 from drivers.smartups.registers import REGISTERS, register
-from drivers.ups import Cause, Flag, Identity, Settings, Snapshot, State, TestSource, TestStatus
+from drivers.ups import Cause, Flag, Identity, OutletGroup, Settings, Snapshot, State, TestSource, TestStatus
 from tests.drivers.memory import EPOCH, chars, smtl_image
 
 
@@ -138,6 +138,24 @@ def test_an_input_voltage_of_ones_is_not_reported() -> None:
 
 
 # Live values of 7.1.
+@given(image=st.dictionaries(st.integers(0, 2100), st.integers(0, 0xFFFF), max_size=400), nmc=st.booleans())
+def test_s21_what_the_register_map_does_not_have_stays_unknown_whatever_is_read(
+    image: dict[int, int], nmc: bool
+) -> None:
+    found = snapshot(image, nmc=nmc)
+    for name in ("input_hz", "input_max_v", "input_min_v", "ambient_temp_c", "ambient_humidity_pct"):
+        assert getattr(found, name) is None, name
+    who = decode.identity(image)
+    assert (who.battery_nominal_v, who.battery_packs, who.bad_battery_packs) == (None, None, None)
+
+
+def test_s21_the_vocabulary_has_no_word_for_what_no_unit_says() -> None:
+    words = {*Snapshot.__struct_fields__, *Identity.__struct_fields__, *OutletGroup.__struct_fields__, *map(str, Flag)}
+    invented = ("charging", "input_w", "input_power", "ip_address", "mac", "warranty")
+    assert [word for word in words for part in invented if part in word] == []
+    assert not [word for word in OutletGroup.__struct_fields__ if word.endswith(("_w", "_v", "_a", "_pct"))]
+
+
 @pytest.mark.parametrize(
     ("word", "state", "flags"),
     [

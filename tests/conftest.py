@@ -77,6 +77,12 @@ def mbpoll() -> Path:
 
 
 @pytest.fixture(scope="session")
+def nut_dir() -> Path:
+    """The folder with NUT's programs: upsd and the drivers in lib/nut, its clients in bin."""
+    return _peer("nut/lib/nut/upsd").parents[2]
+
+
+@pytest.fixture(scope="session")
 def mosquitto() -> Path:
     """The broker's program."""
     return _peer("mosquitto/usr/sbin/mosquitto")

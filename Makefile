@@ -9,11 +9,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := config drivers gateway cloud_bridge simulator tests
 
-.PHONY: help demo test bench lint clean
+.PHONY: help demo test faults bench lint clean
 
 help:
 	@echo 'make demo    all of it on this machine: simulated UPSs, gateway, broker, bridge'
 	@echo 'make test    lint, the real peer programs, every test'
+	@echo 'make faults  every fault of a wire, drawn anew many times; FAULT_ROUNDS=50 for longer'
 	@echo 'make bench   how fast and how small it is, as tables'
 	@echo 'make lint    ruff, mypy and the import rules'
 	@echo 'make clean   remove what these targets made'
@@ -24,6 +25,9 @@ demo: .venv/app
 test: lint
 	tests/peers/install
 	$(BIN)/python -m pytest
+
+faults: .venv/dev
+	FAULT_ROUNDS=$${FAULT_ROUNDS:-10} $(BIN)/python -m pytest -o timeout=0 tests/drivers/test_faults_table.py tests/gateway/test_faults.py
 
 bench: .venv/app
 	$(BIN)/python -m simulator.rig.bench

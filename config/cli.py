@@ -29,6 +29,8 @@ _HELP = {
     "demo": "All of it on this machine: simulated UPSs, gateway, broker, bridge.",
     "gateway": "Run the gateway beside the UPSs.",
     "poll": "Read one UPS now.",
+    "record": "Store what a unit says, to report or replay it.",
+    "scan": "Find the UPSs on the lines and addresses named.",
     "sim": "Run or steer a simulated Smart-UPS.",
 }
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TextIO
 
 import click
 import msgspec
 from rich.console import Console
-from rich.live import Live
 
 from drivers import open as drivers_open
 from drivers.driver import Driver
-from drivers.errors import BadUrl, DriverError, LineDown, LineError
+from drivers.errors import BadUrl, DriverError
 from drivers.modbus.options import PARAMETERS
+from drivers.nis.options import PARAMETERS as NIS_PARAMETERS
+from drivers.nut.options import PARAMETERS as NUT_PARAMETERS
+from drivers.runtime.port import SystemClock
+from drivers.runtime.watch import readings, watch_in_terminal
 from drivers.show import table
 from drivers.ups import Identity, Settings, Snapshot
+from drivers.upslink.options import PARAMETERS as UPSLINK_PARAMETERS
 
 SMART_CABLE = (
     "Before the first open of a serial line: use a smart cable only (940-0625A for Modbus, 940-0024C for "
@@ -31,6 +34,8 @@ Examples:
   ridethrough poll "modbus+rtu:///dev/ttyUSB0?baud=9600&unit=1" --settings
   ridethrough poll modbus+rtu://socket://10.0.0.9:4001 --json
   ridethrough poll modbus+tcp://10.0.0.5 --watch
+  ridethrough poll upslink:///dev/ttyS0
+  ridethrough poll nut://127.0.0.1/rack-1
 """
 
 
@@ -43,14 +48,23 @@ class Poll(msgspec.Struct, omit_defaults=True):
 
 
 def _parameter_help() -> str:
-    lines = [f"  {p.name}={p.allowed}: {p.meaning}" for p in PARAMETERS]
-    return "\b\nParameters of a Modbus URL:\n" + "\n".join(lines)
+    tables = (
+        ("a Modbus URL", PARAMETERS),
+        ("a UPS-Link URL", UPSLINK_PARAMETERS),
+        ("a nut URL", NUT_PARAMETERS),
+        ("a nis URL", NIS_PARAMETERS),
+    )
+    return "\n\n".join(
+        f"\b\nParameters of {what}:\n" + "\n".join(f"  {p.name}={p.allowed}: {p.meaning}" for p in parameters)
+        for what, parameters in tables
+    )
 
 
 HELP = f"""Read one UPS now and print what it says.
 
-URL is modbus+tcp://HOST[:PORT], modbus+rtu://DEVICE or modbus+rtu://socket://HOST:PORT. Nothing is
-written to the unit.
+URL is modbus+tcp://HOST[:PORT], modbus+rtu://DEVICE, upslink://DEVICE, nut://HOST[:PORT]/NAME or
+nis://HOST[:PORT]; in place of a DEVICE, socket://HOST:PORT names a serial server. Nothing is written to the
+unit but the `Y` that starts UPS-Link.
 
 {SMART_CABLE}
 
@@ -62,7 +76,7 @@ written to the unit.
 @click.command(help=HELP, short_help="Read one UPS now.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: identity, snapshot and, if asked, settings.")
-@click.option("--watch", is_flag=True, help="Keep reading at the driver's pace until interrupted.")
+@click.option("--watch", is_flag=True, help="A live view at the driver's pace, until Ctrl-C.")
 @click.option("--settings", "with_settings", is_flag=True, help="Read the unit's settings too.")
 @click.option(
     "--timeout",
@@ -70,21 +84,24 @@ written to the unit.
     type=click.FloatRange(min=0.1),
     default=60.0,
     show_default=True,
-    help="Give up after so many seconds without a reading.",
+    help="Give up after so many seconds without a first reading.",
 )
 def poll(url: str, as_json: bool, watch: bool, with_settings: bool, timeout_s: float) -> None:
     try:
         driver = drivers_open.open_driver(url)
     except BadUrl as error:
         raise click.UsageError(str(error)) from None
-    if not watch:
-        logging.getLogger("drivers").setLevel(logging.ERROR)  # the one error is printed below
+    if not (watch and as_json):
+        logging.getLogger("drivers").setLevel(logging.ERROR)  # the one error is printed below, or shown in the view
     try:
         asyncio.run(_poll(driver, as_json, watch, with_settings, timeout_s))
     except TimeoutError:
         raise click.ClickException(f"{url}: no reading within {timeout_s:g} s") from None
     except DriverError as error:
         raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        if not watch:
+            raise
 
 
 async def _poll(driver: Driver, as_json: bool, watch: bool, with_settings: bool, timeout_s: float) -> None:
@@ -113,36 +130,15 @@ def _print(reading: Poll, as_json: bool, to: TextIO | None = None) -> None:
 
 
 async def _watch(driver: Driver, as_json: bool, with_settings: bool, timeout_s: float) -> None:
-    async with aclosing(_readings(driver, with_settings, timeout_s)) as readings:
-        if as_json:
-            async for reading in readings:
-                _print(reading, as_json)
-            return
-        with Live(console=Console(), auto_refresh=False) as live:
-            async for reading in readings:
-                live.update(table(reading.identity, reading.snapshot, reading.settings), refresh=True)
-
-
-async def _readings(driver: Driver, with_settings: bool, timeout_s: float) -> AsyncGenerator[Poll, None]:
-    """Readings at the driver's pace; a line that is lost is waited for, but no longer than `timeout_s`."""
-    loop = asyncio.get_running_loop()
+    """The first reading within the time limit; a line that is lost later is waited for."""
+    clock = SystemClock()
     async with asyncio.timeout(timeout_s):
         reading = await _read(driver, with_settings)
-    full_at = loop.time()
-    while True:
-        yield reading
-        await asyncio.sleep(driver.pace.fast_s)
-        async with asyncio.timeout(timeout_s):
-            full = loop.time() - full_at >= driver.pace.full_s
-            reading.snapshot = await _again(driver, full=full)
-        full_at = loop.time() if full else full_at
-
-
-async def _again(driver: Driver, *, full: bool) -> Snapshot:
-    while True:
-        try:
-            return await (driver.full() if full else driver.fast())
-        except LineDown as error:
-            await asyncio.sleep(error.retry_in_s)
-        except LineError:
-            await asyncio.sleep(driver.pace.fast_s)
+    if not as_json:
+        await watch_in_terminal(driver, clock, reading.identity, reading.snapshot, Console())
+        return
+    async with aclosing(readings(driver, clock, reading.snapshot)) as found:
+        async for news in found:
+            if isinstance(news, Snapshot):
+                reading.snapshot = news
+                _print(reading, as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -108,3 +108,14 @@ class Driver(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Alerting(Protocol):
+    """A driver whose unit can ring between two polls. Nothing is read for it: the next `fast` is due at once."""
+
+    async def alerted(self) -> None:
+        """Come back once the unit has rung and no reading has followed yet, or the line is lost; never while no
+        line is open. Raises nothing.
+        """
+        ...

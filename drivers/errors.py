@@ -2,6 +2,7 @@
 
 DriverError
 ├── BadUrl                 our caller's: the URL says something no driver understands
+├── BadCapture             our caller's: a file is no capture
 ├── NotAllowed             our caller's: a command that is not on the allow-list (S2)
 ├── IdentityChanged        another unit answers under this name (S3)
 └── LineError              the line's or the unit's
@@ -11,7 +12,9 @@ DriverError
     ├── LineDown           the line is lost; the next try is due later
     ├── NoAnswer           nothing came in time
     ├── BadAnswer          what came is not the answer to what was asked
-    └── UnitException      the unit answered, with a Modbus exception
+    ├── UnitException      the unit answered, with a Modbus exception
+    ├── PeerError          the program that holds the unit (upsd, apcupsd) answered with an error
+    └── Stale              the program that holds the unit has no fresh data of it
 """
 
 from __future__ import annotations
@@ -39,6 +42,16 @@ class BadUrl(DriverError):
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(f"{url}: {problem}")
         self.url = url
+        self.problem = problem
+
+
+class BadCapture(DriverError):
+    """`problem` says what is wrong in `line` (from 1; 0 is the whole) of the capture `source`, and what is right."""
+
+    def __init__(self, source: str, line: int, problem: str) -> None:
+        super().__init__(f"{source}:{line}: {problem}" if line else f"{source}: {problem}")
+        self.source = source
+        self.line = line
         self.problem = problem
 
 
@@ -76,13 +89,19 @@ class PortLost(LineError):
         self.why = why
 
 
+MODBUS_REFUSED = (
+    "refused: TCP Modbus is disabled or its one session is taken. On the unit: "
+    "Configuration, Modbus, TCP Protocols: Read-Only; close other masters and wait 15 s"
+)
+
+
 class Refused(LineError):
-    def __init__(self, port: str) -> None:
-        super().__init__(
-            f"{port}: refused: TCP Modbus is disabled or its one session is taken. On the unit: "
-            "Configuration, Modbus, TCP Protocols: Read-Only; close other masters and wait 15 s"
-        )
+    """`why` says what refuses and what to look at."""
+
+    def __init__(self, port: str, why: str = MODBUS_REFUSED) -> None:
+        super().__init__(f"{port}: {why}")
         self.port = port
+        self.why = why
 
 
 class LineDown(LineError):
@@ -120,3 +139,23 @@ class UnitException(LineError):
         self.function = function
         self.address = address
         self.code = code
+
+
+class PeerError(LineError):
+    """`token` is the program's own word for it (upsd: integrations.md 1.3); `hint` says what to look at."""
+
+    def __init__(self, port: str, token: str, request: str, hint: str = "") -> None:
+        super().__init__(f"{port} answers {token} to {request}" + (f": {hint}" if hint else ""))
+        self.port = port
+        self.token = token
+        self.request = request
+        self.hint = hint
+
+
+class Stale(LineError):
+    """What the program at `port` holds of the unit is old, or it has lost the unit; `why` says how it tells."""
+
+    def __init__(self, port: str, why: str) -> None:
+        super().__init__(f"{port} has no fresh data of this unit: {why}")
+        self.port = port
+        self.why = why

@@ -27,30 +27,37 @@ HEADINGS = {
     Group.MAIN_OUTLET: "Main outlet",
     Group.SWITCHED_OUTLETS: "Switched outlets",
 }
+UNIT, STATE, FLAGS, SETTINGS = "Unit", "State", "Flags", "Settings"
+VALUE_LIMIT = 200
 Rows = Iterator[tuple[str, str]]
+Sections = dict[str, tuple[tuple[str, str], ...]]
+"""By heading, the labels and values below it; no heading without any."""
+
+
+def sections(identity: Identity, snapshot: Snapshot, settings: Settings | None = None) -> Sections:
+    """Who, state, the six groups, flags, settings. Values are cut to printable characters."""
+    rows: dict[str, Rows] = {UNIT: _identity_rows(identity), STATE: _state_rows(snapshot)}
+    rows |= {heading: _group_rows(group, identity, snapshot) for group, heading in HEADINGS.items()}
+    rows[FLAGS] = ((words(flag), "yes") for flag in sorted(snapshot.flags))
+    if settings is not None:
+        rows[SETTINGS] = _setting_rows(settings)
+    shown = {
+        heading: tuple((clean_text(label), clean_text(value, VALUE_LIMIT)) for label, value in found)
+        for heading, found in rows.items()
+    }
+    return {heading: found for heading, found in shown.items() if found}
 
 
 def table(identity: Identity, snapshot: Snapshot, settings: Settings | None = None) -> Table:
-    """One table: who, state, the six groups, flags, settings."""
+    """All the sections in one table."""
     grid = Table(show_header=False, box=None, pad_edge=False)
     grid.add_column(style="dim")
     grid.add_column()
-    _section(grid, "Unit", _identity_rows(identity))
-    _section(grid, "State", _state_rows(snapshot))
-    for group, heading in HEADINGS.items():
-        _section(grid, heading, _group_rows(group, identity, snapshot))
-    _section(grid, "Flags", ((flag.replace("_", " "), "yes") for flag in sorted(snapshot.flags)))
-    if settings is not None:
-        _section(grid, "Settings", _setting_rows(settings))
-    return grid
-
-
-def _section(grid: Table, heading: str, rows: Rows) -> None:
-    shown = list(rows)
-    if shown:
+    for heading, rows in sections(identity, snapshot, settings).items():
         grid.add_row(Text(heading, style="bold"))
-    for label, value in shown:
-        grid.add_row(Text(f"  {label}"), Text(clean_text(value, 200)))
+        for label, value in rows:
+            grid.add_row(Text(f"  {label}"), Text(value))
+    return grid
 
 
 def _identity_rows(identity: Identity) -> Rows:
@@ -65,6 +72,9 @@ def _identity_rows(identity: Identity) -> Rows:
         ("battery", identity.battery_sku),
         ("external battery", identity.external_battery_sku),
         ("battery installed", identity.battery_installed_on),
+        ("battery nominal, V", identity.battery_nominal_v),
+        ("external battery packs", identity.battery_packs),
+        ("bad battery packs", identity.bad_battery_packs),
         ("rating, VA", identity.apparent_power_va),
         ("rating, W", identity.real_power_w),
         ("nominal output, V", identity.nominal_output_v),
@@ -74,22 +84,22 @@ def _identity_rows(identity: Identity) -> Rows:
 
 
 def _state_rows(snapshot: Snapshot) -> Rows:
-    yield "state", _words(snapshot.state or "unknown")
+    yield "state", words(snapshot.state or "unknown")
     if snapshot.cause:
-        yield "cause of the last change", _words(snapshot.cause)
+        yield "cause of the last change", words(snapshot.cause)
     yield from _test_rows("self-test", snapshot.self_test)
     yield from _test_rows("runtime calibration", snapshot.calibration)
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     return name.replace("_", " ")
 
 
 def _test_rows(label: str, result: TestResult | None) -> Rows:
     if result is not None:
         source = f", by {result.source}" if result.source else ""
-        reasons = "".join(f", {_words(reason)}" for reason in result.reasons)
-        yield label, f"{_words(result.status)}{source}{reasons}"
+        reasons = "".join(f", {words(reason)}" for reason in result.reasons)
+        yield label, f"{words(result.status)}{source}{reasons}"
 
 
 def _group_rows(group: Group, identity: Identity, snapshot: Snapshot) -> Rows:
@@ -98,7 +108,7 @@ def _group_rows(group: Group, identity: Identity, snapshot: Snapshot) -> Rows:
         if reading.group is group and value is not None:
             yield reading.label, _quantity(reading, value)
     if group is Group.INPUT and snapshot.efficiency_reason:
-        yield "efficiency", _words(snapshot.efficiency_reason)
+        yield "efficiency", words(snapshot.efficiency_reason)
     if group is Group.BATTERY and snapshot.replace_battery_on:
         yield "replace battery about", str(snapshot.replace_battery_on)
     names = dict(identity.outlet_groups)
@@ -133,9 +143,13 @@ def _setting_rows(settings: Settings) -> Rows:
         ("sensitivity", settings.sensitivity),
         ("battery test", settings.battery_test_interval),
         ("output frequency", settings.output_frequency),
+        ("output, V", settings.output_v),
+        ("low battery at, s", settings.low_battery_runtime_s),
+        ("charge to return, %", settings.minimum_return_charge_pct),
+        ("alarm", settings.alarm_delay),
     ):
         if value is not None:
-            yield label, _words(str(value))
+            yield label, words(str(value))
     for delay in settings.delays:
         for label, count in (
             ("turn off after, s", delay.turn_off_s),

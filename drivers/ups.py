@@ -77,7 +77,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The battery test as register 23 tells it; it latches the last result.
 
     `reasons` are the modifiers: invalid_state, internal_fault_or_overload, charge_not_acceptable,
-    load_changed, input_not_acceptable, load_too_low, overcharge.
+    load_changed, input_not_acceptable, load_too_low, overcharge; of UPS-Link's `X` also capacity_too_low.
     """
 
     __test__ = False

@@ -5,6 +5,7 @@ GatewayError
 ├── NewerOutbox        the outbox file was written by a newer version
 ├── OutboxDamaged      the outbox file is no longer a database that can be trusted
 ├── NotKept            the disk took nothing: full, read-only or failing
+├── Doubtful           two readings of a unit contradict each other
 └── UnknownUnit        no unit of this name is in the settings, or no stranger was seen under it
 """
 
@@ -48,6 +49,14 @@ class NotKept(GatewayError):
         super().__init__(f"nothing can be written to the outbox: {why}")
         self.why = why
         self.full = full
+
+
+class Doubtful(GatewayError):
+    """Neither reading is taken; `doubt` says what the second one alone does not prove."""
+
+    def __init__(self, doubt: str) -> None:
+        super().__init__(f"two readings in a row contradict each other: {doubt}")
+        self.doubt = doubt
 
 
 class UnknownUnit(GatewayError):

@@ -12,6 +12,7 @@ from simulator.body import Body
 from simulator.orders import Answer, Order, Task
 
 NAME_LENGTH = 16
+ALARM_DELAYS = frozenset({"5s", "30s", "low_battery", "never"})
 MAX_DELAY_S = 32767
 """What 16-bit delay settings take (SMT-DOC)."""
 MAX_STAY_OFF_S = 0x7FFFFFFF
@@ -103,6 +104,39 @@ def _set_test_interval(unit: Body, order: Order) -> Answer:
     return Answer.TAKEN
 
 
+def _set_output_voltage(unit: Body, order: Order) -> Answer:
+    if not unit.model.output_voltages:
+        return Answer.ABSENT
+    if order.value not in unit.model.output_voltages:
+        return Answer.ILLEGAL
+    unit.owner.change(output_v=order.value)
+    return Answer.TAKEN
+
+
+def _set_alarm_delay(unit: Body, order: Order) -> Answer:
+    if unit.model.settings.alarm_delay is None:
+        return Answer.ABSENT
+    if order.value not in ALARM_DELAYS:
+        return Answer.ILLEGAL
+    unit.owner.change(alarm_delay=order.value)
+    return Answer.TAKEN
+
+
+def _whole(field: str, most: int) -> Adjustment:
+    """A number of a unit that has this setting."""
+
+    def change(unit: Body, order: Order) -> Answer:
+        if getattr(unit.model.settings, field) is None:
+            return Answer.ABSENT
+        number = _within(order.value, 0, most)
+        if number is None:
+            return Answer.ILLEGAL
+        unit.owner.change(**{field: number})
+        return Answer.TAKEN
+
+    return change
+
+
 def _delay(field: str, most_s: int) -> Adjustment:
     def change(unit: Body, order: Order) -> Answer:
         seconds = _within(order.value, 0, most_s)
@@ -134,6 +168,10 @@ SETTINGS: Mapping[Task, Adjustment] = MappingProxyType(
         Task.SET_SENSITIVITY: _set_sensitivity,
         Task.SET_OUTPUT_FREQUENCY: _set_output_frequency,
         Task.SET_BATTERY_TEST_INTERVAL: _set_test_interval,
+        Task.SET_OUTPUT_VOLTAGE: _set_output_voltage,
+        Task.SET_ALARM_DELAY: _set_alarm_delay,
+        Task.SET_LOW_BATTERY_RUNTIME: _whole("low_battery_runtime_s", MAX_DELAY_S),
+        Task.SET_MINIMUM_RETURN_CHARGE: _whole("minimum_return_charge_pct", 100),
         Task.SET_TURN_OFF_DELAY: _delay("turn_off_s", MAX_DELAY_S),
         Task.SET_TURN_ON_DELAY: _delay("turn_on_s", MAX_DELAY_S),
         Task.SET_STAY_OFF_DELAY: _delay("stay_off_s", MAX_STAY_OFF_S),

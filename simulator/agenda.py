@@ -18,6 +18,8 @@ class Item(StrEnum):
     TEST_END = "test_end"
     SCHEDULED_TEST = "scheduled_test"
     CALIBRATION_START = "calibration_start"
+    SIMULATED_FAILURE_START = "simulated_failure_start"
+    SIMULATED_FAILURE_END = "simulated_failure_end"
     OVERLOAD = "overload"
     PANEL_TEST_END = "panel_test_end"
 

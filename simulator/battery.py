@@ -37,6 +37,7 @@ class BatteryModel(msgspec.Struct, frozen=True, kw_only=True):
     """The battery a model has: cells in series, energy in Wh, design life, time to recharge to 90 %.
 
     `rest_rise_c`: degrees over ambient at rest. `split`: has a negative string that is reported by itself.
+    `nominal_v`, `packs` (external ones): None where the unit does not report them.
     """
 
     sku: str
@@ -48,6 +49,8 @@ class BatteryModel(msgspec.Struct, frozen=True, kw_only=True):
     rest_rise_c: float = 5.0
     split: bool = False
     external_sku: str = ""
+    nominal_v: float | None = None
+    packs: int | None = None
 
 
 class Battery:

@@ -56,6 +56,7 @@ class Body:
         self.outlets = Outlets((index for index, _ in model.group_names), model.timing.sequence_gap_s)
         self.self_test, self.calibration = Trial(), Trial()
         self.calibration_load_pct = 0.0
+        self.simulating_failure = False
         self.mains = model.normal_mains()
         self.verdict = Verdict()
         self.input_usable = True
@@ -92,7 +93,7 @@ class Body:
 
     @property
     def on_trial(self) -> bool:
-        return self.self_test.running or self.calibration.running
+        return self.self_test.running or self.calibration.running or self.simulating_failure
 
     @property
     def all_faults(self) -> frozenset[Flag]:
@@ -158,6 +159,12 @@ class Body:
             return 0.0
         return min(MAX_RUNTIME_S, self.battery.runtime_s(self._inverted(self.load_w)))
 
+    @property
+    def low_warning_s(self) -> int:
+        """The runtime at which the battery counts as low."""
+        own_s = self.owner.settings.low_battery_runtime_s
+        return self.model.low_runtime_warning_s if own_s is None else own_s
+
     # what the output could get
 
     def supply(self) -> Supply:
@@ -167,6 +174,7 @@ class Body:
             ac=self.input_usable and not forbidden,
             battery=self.battery_usable and self.battery.charge > 0 and not forbidden,
             runtime_s=self.battery.runtime_s(self.full_draw_w) if self.battery_usable else 0.0,
+            charge_pct=self.battery.charge * 100,
         )
 
     @property

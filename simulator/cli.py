@@ -11,16 +11,20 @@ import msgspec
 
 from config.errors import SettingsError
 from config.runtime.files import load
+from drivers.capture import parse
+from drivers.capture.model import Capture
 from simulator.control import VERBS
 from simulator.errors import AddressError, ControlError, ModelError
 from simulator.modbus.settings import Personality, WireSettings
 from simulator.model import Model
-from simulator.models import DEFAULT_MODEL, MODELS, find_model
+from simulator.models import DEFAULT_MODEL, DEFAULT_UPSLINK_MODEL, MODELS, find_model
 from simulator.runtime import bench
 from simulator.runtime.ctl import ask
 from simulator.runtime.engine import Engine
+from simulator.runtime.replay import replay
 from simulator.scenario import Scenario
 from simulator.show import show
+from simulator.upslink.settings import UpsLinkSettings
 
 TEXT_LENGTH = 16
 """Characters of a serial number or a name: eight registers."""
@@ -42,6 +46,12 @@ def sim() -> None:
     multiple=True,
     metavar="LINK",
     help="Serve Modbus RTU on a pty with a symbolic link at LINK.",
+)
+@click.option(
+    "--upslink",
+    multiple=True,
+    metavar="LINK",
+    help="Serve UPS-Link on a pty with a symbolic link at LINK.",
 )
 @click.option(
     "--control",
@@ -66,7 +76,11 @@ def sim() -> None:
     show_default=True,
     help="Simulated seconds in a real one.",
 )
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Which Smart-UPS; `sim models` lists them.")
+@click.option(
+    "--model",
+    help="Which Smart-UPS; `sim models` lists them."
+    f"  [default: {DEFAULT_MODEL}; with --upslink {DEFAULT_UPSLINK_MODEL}]",
+)
 @click.option(
     "--personality",
     type=click.Choice([each.value for each in Personality]),
@@ -83,6 +97,12 @@ def sim() -> None:
     default=0,
     show_default=True,
     help="Makes readings wander like real ones; 0 keeps them still.",
+)
+@click.option(
+    "--replay",
+    "recording",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Serve what `ridethrough record` stored in this file, in place of a simulated unit.",
 )
 @click.option("--read-only", is_flag=True, help="TCP refuses writes, as the menu's Read-Only does.")
 @click.option(
@@ -104,13 +124,15 @@ def sim() -> None:
 def run(
     modbus_tcp: tuple[str, ...],
     modbus_rtu: tuple[str, ...],
+    upslink: tuple[str, ...],
     control: tuple[str, ...],
     control_token: Path | None,
     scenario: Path | None,
+    recording: Path | None,
     personality: str | None,
     answer_ms: int | None,
     read_only: bool,
-    model: str,
+    model: str | None,
     **start: Any,  # Any: the options that Engine takes under the same names
 ) -> None:
     """Run one simulated unit until it is stopped by Ctrl-C or SIGTERM.
@@ -118,16 +140,19 @@ def run(
     Each listener prints `ready: NAME ADDRESS` once it serves. With no listener named it serves Modbus TCP on
     127.0.0.1:5020 and the control port on 127.0.0.1:5021.
     """
-    if not (modbus_tcp or modbus_rtu or control):
-        modbus_tcp, control = (DEFAULT_TCP,), (DEFAULT_CONTROL,)
-        click.echo(f"no listener named: Modbus TCP on {DEFAULT_TCP}, control port on {DEFAULT_CONTROL}", err=True)
+    if not (modbus_tcp or modbus_rtu or upslink or control):
+        modbus_tcp, control = (DEFAULT_TCP,), () if recording else (DEFAULT_CONTROL,)
+        steered = "" if recording else f", control port on {DEFAULT_CONTROL}"
+        click.echo(f"no listener named: Modbus TCP on {DEFAULT_TCP}{steered}", err=True)
     for what in ("serial", "name"):
         _check_text(what, start[what])
-    chosen = _model(model)
-    engine = Engine(chosen, scenario=_scenario(scenario, chosen), **start)
+    chosen = _model(model or (DEFAULT_UPSLINK_MODEL if upslink else DEFAULT_MODEL))
+    if chosen.upslink is not None and (modbus_tcp or modbus_rtu):
+        raise click.UsageError(f"{chosen.key} speaks UPS-Link and no Modbus: serve it by --upslink")
     listen = bench.Listen(
         modbus_tcp=modbus_tcp,
         modbus_rtu=modbus_rtu,
+        upslink=upslink,
         control=control,
         token=_token(control_token),
         personality=Personality(personality) if personality else None,
@@ -135,9 +160,22 @@ def run(
         read_only=read_only,
     )
     try:
-        asyncio.run(bench.run(engine, listen))
+        if recording is not None:
+            asyncio.run(replay(_capture(recording), listen))
+        else:
+            asyncio.run(bench.run(Engine(chosen, scenario=_scenario(scenario, chosen), **start), listen))
     except AddressError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _capture(path: Path) -> Capture:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return parse.read(file.read(parse.SIZE_LIMIT + 1), str(path))
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{path}: not a text file", param_hint="--replay") from None
+    except parse.BadCapture as error:
+        raise click.BadParameter(str(error), param_hint="--replay") from None
 
 
 def _model(key: str) -> Model:
@@ -159,8 +197,8 @@ def _scenario(path: Path | None, model: Model) -> Scenario:
         return Scenario()
     scenario = load(path, Scenario)
     trial = Engine(model)
-    for wire in bench.WIRES:
-        trial.add_wire(wire, WireSettings())
+    for name in bench.wires_of(model):
+        trial.add_wire(name, UpsLinkSettings() if name == bench.UPSLINK else WireSettings())
     for number, step in enumerate(scenario.steps):
         try:
             trial.obey(step.do)

@@ -16,6 +16,9 @@ from simulator.errors import ControlError
 from simulator.lines import Reply, done, listing, near, number
 from simulator.mains import DISTORTED_PCT, Mains
 from simulator.unit import Unit
+from simulator.wire_faults import WireFaults
+from simulator.wire_orders import USAGE as FAULT_USAGE
+from simulator.wire_orders import explained
 
 LINE_LIMIT = 1024
 """Longest control line, in bytes."""
@@ -26,8 +29,10 @@ NOTCH_MS = 200.0
 
 
 class Wire(Protocol):
-    """One listener's settings, as `wire` shows and changes them."""
+    """One listener's settings and faults, as `wire` shows and changes them."""
 
+    @property
+    def faults(self) -> WireFaults: ...
     def values(self) -> dict[str, str | int | float | bool]: ...
     def change(self, name: str, text: str) -> None: ...
 
@@ -43,6 +48,8 @@ class Bench(Protocol):
     def held(self) -> bool: ...
     @property
     def wires(self) -> Mapping[str, Wire]: ...
+    @property
+    def monotonic_s(self) -> float: ...
     def set_pace(self, *, speed: float | None = None, held: bool | None = None) -> None: ...
     def commands(self) -> list[dict[str, object]]: ...
     def state(self) -> dict[str, Any]: ...
@@ -232,17 +239,41 @@ def _wire(bench: Bench, words: Sequence[str]) -> Reply:
     named = words and words[0] in bench.wires
     chosen = {words[0]: bench.wires[words[0]]} if named else dict(bench.wires)
     rest = words[1:] if named else words
+    if rest and not chosen:
+        raise ControlError("this unit has no wire")
+    if rest and rest[0] in ("fault", "faults"):
+        return _wire_faults(bench, chosen, rest[0], rest[1:])
     if len(rest) not in (0, 2):
         raise _wrong("wire")
     if rest:
-        if not chosen:
-            raise ControlError("this unit has no wire")
         try:
             for wire in chosen.values():
                 wire.change(rest[0], rest[1])
         except ValueError as error:
             raise ControlError(str(error)) from error
     return done(wires={name: wire.values() for name, wire in bench.wires.items()})
+
+
+def _wire_faults(bench: Bench, chosen: Mapping[str, Wire], verb: str, words: Sequence[str]) -> Reply:
+    """`fault` orders one on the chosen wires that know it, `faults` tells which are on and which there can be."""
+    now = bench.monotonic_s
+    if verb == "fault":
+        if not words:
+            raise ControlError(f"expected `wire [LISTENER] fault {FAULT_USAGE}`")
+        for wire in _knowing(chosen, words):
+            wire.faults.obey(words, now)
+    elif words:
+        raise _wrong("wire")
+    told: dict[str, object] = {"faults": {name: wire.faults.values(now) for name, wire in chosen.items()}}
+    if verb == "faults":
+        told["known"] = {name: explained(wire.faults.known) for name, wire in chosen.items()}
+    return done(**told)
+
+
+def _knowing(chosen: Mapping[str, Wire], words: Sequence[str]) -> list[Wire]:
+    """All wires may be meant, where only some know the fault; one that was named has to."""
+    wires = list(chosen.values())
+    return [wire for wire in wires if words[0].lower().replace("-", "_") in wire.faults.known] or wires
 
 
 def _help(_: Bench) -> Reply:
@@ -265,7 +296,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "state": Verb("", "the physical truth at this instant", _bare(_state)),
         "history": Verb("[since N]", "every change, oldest first", _history),
         "commands": Verb("[since N]", "every write that a wire took in", _commands),
-        "wire": Verb("[LISTENER] [SETTING VALUE]", "show or change how the wires behave", _wire),
+        "wire": Verb(
+            "[LISTENER] [SETTING VALUE | fault KIND ... | faults]", "show or change how the wires behave", _wire
+        ),
         "help": Verb("", "the verbs", _bare(_help)),
     }
 )

@@ -15,6 +15,8 @@ from simulator.outlets import MAIN, Kind, Plan
 
 PANEL_TEST_S = 2.0
 """The short test of lamps and beeper."""
+MAX_SLEEP_S = 999 * 360
+"""What three digits of six minutes each can say (ups-link.md 7.1)."""
 
 
 def execute(unit: Body, order: Order) -> Answer:
@@ -63,8 +65,13 @@ def _plan(unit: Body, kind: Kind, order: Order, index: int) -> Plan:
         turn_on_s=(delays.turn_on_s or 0) if order.use_on_delay else 0,
         cold_boot=order.cold_boot,
         minimum_runtime_s=(delays.minimum_return_runtime_s or 0) if kind is Kind.SHUTDOWN else 0,
+        minimum_charge_pct=_return_charge_pct(unit) if kind is Kind.SHUTDOWN else 0,
         return_cause=Cause.PROTOCOL_COMMAND if kind is Kind.ON else Cause.AUTOMATIC_RESTART,
     )
+
+
+def _return_charge_pct(unit: Body) -> int:
+    return unit.owner.settings.minimum_return_charge_pct or 0
 
 
 def _cancel(unit: Body, order: Order) -> Answer:
@@ -84,11 +91,10 @@ def _mark(unit: Body, was_going_off: bool) -> None:
 
 def _request_shutdown(unit: Body) -> Answer:
     """Off by the turn-off settings or by the model's fixed countdown; back with the mains."""
-    groups = unit.outlets.groups
-    if any(group.process for group in groups.values()) or not unit.outlets.any_on:
+    if _cannot_shut_down(unit):
         return Answer.ILLEGAL
     fixed_s = unit.model.timing.shutdown_delay_s
-    for index in groups:
+    for index in unit.outlets.groups:
         delays = unit.owner.delays(index)
         plan = Plan(
             kind=Kind.SHUTDOWN,
@@ -97,6 +103,32 @@ def _request_shutdown(unit: Body) -> Answer:
             stay_off_s=delays.stay_off_s or 0,
             turn_on_s=delays.turn_on_s or 0,
             minimum_runtime_s=delays.minimum_return_runtime_s or 0,
+            minimum_charge_pct=_return_charge_pct(unit),
+        )
+        unit.outlets.start((index,), plan, unit.now_s)
+    _mark(unit, False)
+    return Answer.TAKEN
+
+
+def _cannot_shut_down(unit: Body) -> bool:
+    return any(group.process for group in unit.outlets.groups.values()) or not unit.outlets.any_on
+
+
+def _sleep(unit: Body, order: Order) -> Answer:
+    """Off, and back by itself after some time (UPS-Link's `@`)."""
+    seconds = order.value
+    if _cannot_shut_down(unit) or not isinstance(seconds, int) or not 0 <= seconds <= MAX_SLEEP_S:
+        return Answer.ILLEGAL
+    for index in unit.outlets.groups:
+        delays = unit.owner.delays(index)
+        plan = Plan(
+            kind=Kind.REBOOT,
+            cause=Cause.PROTOCOL_COMMAND,
+            turn_off_s=(delays.turn_off_s or 0) if order.use_off_delay else 0,
+            stay_off_s=seconds if order.cold_boot else 0,
+            turn_on_s=0 if order.cold_boot else (delays.turn_on_s or 0) + seconds,
+            cold_boot=order.cold_boot,
+            minimum_charge_pct=0 if order.cold_boot else _return_charge_pct(unit),
         )
         unit.outlets.start((index,), plan, unit.now_s)
     _mark(unit, False)
@@ -152,6 +184,10 @@ def _self_test_abort(unit: Body) -> Answer:
     return proving.abort(unit, Item.TEST_START)
 
 
+def _simulate_power_failure(unit: Body) -> Answer:
+    return proving.simulate_failure(unit)
+
+
 def _calibration(unit: Body) -> Answer:
     return proving.start_calibration(unit, TestSource.PROTOCOL)
 
@@ -204,6 +240,7 @@ _TASKS: Mapping[Task, Callable[[Body], Answer]] = MappingProxyType(
     {
         Task.SELF_TEST: _self_test,
         Task.SELF_TEST_ABORT: _self_test_abort,
+        Task.SIMULATE_POWER_FAILURE: _simulate_power_failure,
         Task.CALIBRATION: _calibration,
         Task.CALIBRATION_ABORT: _calibration_abort,
         Task.REQUEST_SHUTDOWN: _request_shutdown,
@@ -223,6 +260,7 @@ _TASKS: Mapping[Task, Callable[[Body], Answer]] = MappingProxyType(
 )
 _OUTLET_TASKS: Mapping[Task, Callable[[Body, Order], Answer]] = MappingProxyType(
     {
+        Task.SLEEP: _sleep,
         Task.OUTLET_CANCEL: _cancel,
         Task.OUTLET_ON: _outlets(Kind.ON),
         Task.OUTLET_OFF: _outlets(Kind.OFF),

@@ -38,11 +38,21 @@ def flags_of(unit: Body) -> frozenset[Flag]:
         flags |= {Flag.OUTPUT_OVERLOAD, Flag.OVERLOAD_STATE}
     if Flag.FAULT_STATE in flags or not FAULT_CAUSES.keys().isdisjoint(flags):
         flags.add(Flag.FAULT_PRESENT)
-    if Flag.FAULT_PRESENT in flags or (Flag.POWER_FAILURE in flags and unit.outlets.any_on):
+    if Flag.FAULT_PRESENT in flags or (_sounds_on_battery(unit, flags) and unit.outlets.any_on):
         flags.add(Flag.ALARM_MUTED if unit.muted else Flag.ALARM_SOUNDING)
     if unit.panel_test:
         flags.add(Flag.PANEL_TEST_RUNNING)
     return frozenset(flags)
+
+
+def _sounds_on_battery(unit: Body, flags: set[Flag]) -> bool:
+    """By its owner's alarm delay; delays of seconds are not waited for."""
+    match unit.owner.settings.alarm_delay:
+        case "never":
+            return False
+        case "low_battery":
+            return Flag.SHUTDOWN_IMMINENT in flags
+    return Flag.POWER_FAILURE in flags
 
 
 def _input(unit: Body) -> Iterator[Flag]:
@@ -69,7 +79,7 @@ def _status(unit: Body) -> Iterator[Flag]:
     starving = state is State.ON_BATTERY and not unit.input_usable
     if starving or unit.outlets.going_off:
         yield Flag.PENDING_OUTPUT_OFF
-    if unit.outlets.going_off or (starving and unit.runtime_s <= unit.model.low_runtime_warning_s + 1e-3):
+    if unit.outlets.going_off or (starving and unit.runtime_s <= unit.low_warning_s + 1e-3):
         yield Flag.SHUTDOWN_IMMINENT
 
 

@@ -10,6 +10,7 @@ import msgspec
 from drivers.ups import Cause, Settings
 from simulator.battery import BatteryModel
 from simulator.mains import Mains
+from simulator.upslink.profile import Profile
 
 
 class Topology(StrEnum):
@@ -62,7 +63,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that makes one model differ. `key` names it on the command line.
 
-    `input_low_v` and `input_high_v` are what a double-conversion unit's rectifier takes.
+    `input_low_v` and `input_high_v` are what a double-conversion unit's rectifier takes. `upslink`: what its serial
+    line says where that speaks UPS-Link; such a unit speaks no Modbus (ups-link.md section 2).
     """
 
     key: str
@@ -83,6 +85,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     transfer_low_range_v: tuple[int, int]
     test_intervals: tuple[str, ...]
     output_frequencies: tuple[str, ...] = ()
+    output_voltages: tuple[int, ...] = ()
     boosts: tuple[float, ...] = ()
     trims: tuple[float, ...] = ()
     input_low_v: float = 0.0
@@ -101,6 +104,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     minimum_calibration_load_pct: float = 15.0
     timing: Timing = Timing()
     port: Port = EASY_PORT
+    upslink: Profile | None = None
 
     def normal_mains(self) -> Mains:
         return Mains(voltage_v=float(self.nominal_v), frequency_hz=float(self.nominal_hz))

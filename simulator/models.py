@@ -15,6 +15,7 @@ from drivers.ups import Cause, GroupDelays, Settings
 from simulator.battery import BatteryModel
 from simulator.chemistry import LEAD_ACID, LITHIUM
 from simulator.errors import ModelError
+from simulator.legacy_models import SU600I, SUA1500I
 from simulator.model import NMC_PORT, SMARTCONNECT_PORT, Model, Timing, Topology
 
 _ALL_INTERVALS = tuple(TEST_INTERVALS.values())
@@ -207,9 +208,9 @@ _SMTL1500 = Model(  # SMTL: the whole image of apc-modbus.md 13.4
 )
 
 MODELS: Mapping[str, Model] = MappingProxyType(
-    {model.key: model for model in (_SMT1500, _SMX3000, _SMX750, _SRT1000, _SMTL1500)}
+    {model.key: model for model in (_SMT1500, _SMX3000, _SMX750, _SRT1000, _SMTL1500, SUA1500I, SU600I)}
 )
-DEFAULT_MODEL = _SMT1500.key
+DEFAULT_MODEL, DEFAULT_UPSLINK_MODEL = _SMT1500.key, SUA1500I.key
 
 
 def find_model(key: str) -> Model:

@@ -9,13 +9,18 @@ import msgspec
 
 
 class Task(StrEnum):
-    """Everything a Smart-UPS can be told over a wire (apc-modbus.md section 8); more than our drivers ever send."""
+    """Everything a Smart-UPS can be told over a wire; more than our drivers ever send.
+
+    Sources: apc-modbus.md section 8; ups-link.md sections 6, 7 and 12.
+    """
 
     SELF_TEST = "self_test"
     SELF_TEST_ABORT = "self_test_abort"
+    SIMULATE_POWER_FAILURE = "simulate_power_failure"
     CALIBRATION = "calibration"
     CALIBRATION_ABORT = "calibration_abort"
     REQUEST_SHUTDOWN = "request_shutdown"
+    SLEEP = "sleep"
     REMOTE_OFF = "remote_off"
     REMOTE_ON = "remote_on"
     OUTLET_CANCEL = "outlet_cancel"
@@ -45,10 +50,17 @@ class Task(StrEnum):
     SET_STAY_OFF_DELAY = "set_stay_off_delay"
     SET_MINIMUM_RETURN_RUNTIME = "set_minimum_return_runtime"
     SET_BATTERY_TEST_INTERVAL = "set_battery_test_interval"
+    SET_OUTPUT_VOLTAGE = "set_output_voltage"
+    SET_LOW_BATTERY_RUNTIME = "set_low_battery_runtime"
+    SET_MINIMUM_RETURN_CHARGE = "set_minimum_return_charge"
+    SET_ALARM_DELAY = "set_alarm_delay"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One task with its targets (outlet group indices, 0 is the main group), modifiers and value."""
+    """One task with its targets (outlet group indices, 0 is the main group), modifiers and value.
+
+    SLEEP's value is in seconds, counted from the return of AC; with `cold_boot` from its own turn-off, AC or not.
+    """
 
     task: Task
     groups: tuple[int, ...] = ()

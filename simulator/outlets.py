@@ -38,7 +38,7 @@ class Phase(StrEnum):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A process to start: its counters in seconds, and the cause to tell when it switches.
 
-    `minimum_runtime_s`: the battery has to offer that much before the group returns.
+    `minimum_runtime_s`, `minimum_charge_pct`: the battery has to offer that much before the group returns.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     turn_on_s: int = 0
     cold_boot: bool = False
     minimum_runtime_s: int = 0
+    minimum_charge_pct: int = 0
     return_cause: Cause = Cause.AUTOMATIC_RESTART
 
 
@@ -60,11 +61,12 @@ class Process(msgspec.Struct):
 
 
 class Supply(msgspec.Struct, frozen=True):
-    """What a group that wants to come on looks at: acceptable AC, and the runtime there would be."""
+    """What a group that wants to come on looks at: acceptable AC, the charge and the runtime there would be."""
 
     ac: bool
     battery: bool
     runtime_s: float
+    charge_pct: float
 
 
 class Switched(msgspec.Struct, frozen=True):
@@ -161,11 +163,15 @@ class Outlets:
 
     def awaited_runtimes_s(self) -> list[int]:
         """The runtimes that groups want before they return."""
-        return [
-            g.process.plan.minimum_runtime_s
-            for g in self.groups.values()
-            if g.process and g.process.phase is Phase.WAIT
-        ]
+        return [plan.minimum_runtime_s for plan in self._waiting()]
+
+    def awaited_charges_pct(self) -> list[int]:
+        """The charges that groups want before they return."""
+        return [plan.minimum_charge_pct for plan in self._waiting()]
+
+    def _waiting(self) -> list[Plan]:
+        processes = [group.process for group in self.groups.values()]
+        return [process.plan for process in processes if process and process.phase is Phase.WAIT]
 
     def start(self, indices: Iterable[int], plan: Plan, now_s: float) -> None:
         """Start a process in each group named, in place of any it had."""
@@ -237,6 +243,8 @@ class Outlets:
         if not self._may_return(process, supply):
             return None
         if supply.runtime_s < process.plan.minimum_runtime_s:
+            return None
+        if supply.charge_pct < process.plan.minimum_charge_pct - 1e-6:
             return None
         start_s = now_s
         main = self.groups.get(MAIN)

@@ -91,6 +91,7 @@ def _return_plans(unit: Body) -> dict[int, Plan]:
             cause=Cause.LOW_BATTERY_VOLTAGE,
             turn_on_s=delays.turn_on_s or 0,
             minimum_runtime_s=delays.minimum_return_runtime_s or 0,
+            minimum_charge_pct=unit.owner.settings.minimum_return_charge_pct or 0,
         )
         for delays in unit.owner.settings.delays
     }

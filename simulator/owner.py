@@ -39,9 +39,11 @@ class Owner:
             battery_sku=model.battery.sku,
             external_battery_sku=model.battery.external_sku or None,
             battery_installed_on=self.battery_installed_on,
+            battery_nominal_v=model.battery.nominal_v,
+            battery_packs=model.battery.packs,
             apparent_power_va=model.apparent_power_va,
             real_power_w=model.real_power_w,
-            nominal_output_v=model.nominal_v,
+            nominal_output_v=self.settings.output_v or model.nominal_v,
             outlet_groups=tuple(self.group_names.items()),
             reported_flags=frozenset(Flag),
         )

@@ -18,6 +18,8 @@ from simulator.trials import (
 
 START_UP_TEST_S = 30.0
 """A start-up self-test begins this long after the output came on."""
+SIMULATED_FAILURE_S = 10.0
+"""How long a simulated power failure lasts (our inference: ups-link.md 6 says no more than "later")."""
 DAY_S = 86400.0
 _DISABLING = frozenset(FLAG_BITS["power_system_error"].values()) | {Flag.BATTERY_DISCONNECTED}
 """Faults that keep a unit from trying its battery."""
@@ -27,7 +29,7 @@ def conditions_of(unit: Body) -> Conditions:
     return Conditions(
         online=unit.state is State.ONLINE,
         shutdown_pending=unit.outlets.going_off,
-        busy=unit.self_test.active or unit.calibration.active,
+        busy=unit.self_test.active or unit.calibration.active or _failing(unit),
         input_ok=unit.input_usable and unit.verdict.cause is None,
         faulty=bool(unit.all_faults & _DISABLING) or unit.worst_load_pct > 100,
         charge=unit.battery.charge,
@@ -56,6 +58,37 @@ def start_calibration(unit: Body, source: TestSource) -> Answer:
         unit.calibration.begin(source)
         unit.agenda.set(Item.CALIBRATION_START, unit.now_s + PENDING_S)
     return Answer.TAKEN
+
+
+def simulate_failure(unit: Body) -> Answer:
+    """Ask for an outage in play: ILLEGAL where a self-test would be refused."""
+    if reasons_against_test(conditions_of(unit)):
+        return Answer.ILLEGAL
+    unit.agenda.set(Item.SIMULATED_FAILURE_START, unit.now_s + PENDING_S)
+    return Answer.TAKEN
+
+
+def _failing(unit: Body) -> bool:
+    return unit.simulating_failure or unit.agenda.has(Item.SIMULATED_FAILURE_START)
+
+
+def run_simulated_failure(unit: Body) -> None:
+    unit.simulating_failure = True
+    unit.agenda.set(Item.SIMULATED_FAILURE_END, unit.now_s + SIMULATED_FAILURE_S)
+    efficiency.lose(unit)
+    unit.settle(Cause.AUTOMATIC_TEST)
+
+
+def end_simulated_failure(unit: Body) -> None:
+    was_running = _close_simulated_failure(unit)
+    _back_to_mains(unit, was_running)
+
+
+def _close_simulated_failure(unit: Body) -> bool:
+    was_running, unit.simulating_failure = unit.simulating_failure, False
+    unit.agenda.clear(Item.SIMULATED_FAILURE_START)
+    unit.agenda.clear(Item.SIMULATED_FAILURE_END)
+    return was_running
 
 
 def run_test(unit: Body) -> None:
@@ -98,6 +131,8 @@ def fail(unit: Body) -> None:
         end_test(unit, TestStatus.FAILED)
     if unit.calibration.running:
         end_calibration(unit, TestStatus.FAILED)
+    if unit.simulating_failure:
+        end_simulated_failure(unit)
 
 
 def end_test(unit: Body, status: TestStatus, *reasons: str, source: TestSource | None = None) -> None:
@@ -137,6 +172,7 @@ def interrupt(unit: Body) -> None:
         _close_test(unit, TestStatus.ABORTED, ("invalid_state",), TestSource.INTERNAL)
     if unit.calibration.active:
         _close_calibration(unit, TestStatus.ABORTED, ("input_not_acceptable",), TestSource.INTERNAL)
+    _close_simulated_failure(unit)
 
 
 def abort(unit: Body, what: Item) -> Answer:

@@ -66,7 +66,7 @@ def _output_v(unit: Body, input_v: float) -> float:
             return input_v
         case State.ONLINE if not double and unit.verdict.cause is None:
             return input_v * unit.verdict.ratio
-    return float(unit.model.nominal_v)
+    return float(unit.owner.settings.output_v or unit.model.nominal_v)
 
 
 def _output_hz(unit: Body) -> float:

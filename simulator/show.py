@@ -74,4 +74,23 @@ def _verb(verb: dict[str, Any]) -> Iterator[str]:
     yield f"    {verb['help']}"
 
 
-_RENDER = {"state": _state, "history": _change, "help": _verb}
+def _wire(fields: dict[str, Any]) -> Iterator[str]:
+    """Settings as they are; of faults a line each, and what there can be where that was asked."""
+    if "faults" not in fields:
+        yield from _plain(fields)
+        return
+    for wire, faults in fields["faults"].items():
+        if not faults:
+            yield f"{wire:12} no fault is on"
+        for kind, order in faults.items():
+            given = " ".join(f"{name}={_text(value)}" for name, value in order.items() if value is not None)
+            yield f"{wire:12} {kind:16} {given}"
+    helps: dict[str, tuple[str, list[str]]] = {}
+    for wire, known in fields.get("known", {}).items():
+        for kind, help_ in known.items():
+            helps.setdefault(kind, (help_, []))[1].append(wire)
+    for kind, (help_, wires) in helps.items():
+        yield f"{kind:16} {help_} ({', '.join(wires)})"
+
+
+_RENDER = {"state": _state, "history": _change, "help": _verb, "wire": _wire}

@@ -110,7 +110,7 @@ class Unit(Body):
 
     def _battery_event_in(self) -> float:
         if self.draw_w > 0:
-            low = self.runtime_s - self.model.low_runtime_warning_s
+            low = self.runtime_s - self.low_warning_s
             calibrated = CALIBRATION_END_CHARGE if self.calibration.running else 1.0
             return min(
                 self.battery.time_to_drain_to(0.0, self.draw_w),
@@ -121,6 +121,7 @@ class Unit(Body):
             return math.inf
         full_s = self.battery.full_runtime_s(self.full_draw_w)
         awaited = [self.battery.time_to_charge_to(want / full_s) for want in self.outlets.awaited_runtimes_s()]
+        awaited += [self.battery.time_to_charge_to(want / 100) for want in self.outlets.awaited_charges_pct()]
         return min([*awaited, self.battery.time_to_charge_step()])
 
     def _flow(self, step_s: float) -> None:
@@ -153,6 +154,8 @@ _WHEN_DUE: Mapping[Item, Callable[[Unit], None]] = MappingProxyType(
         Item.TEST_END: proving.finish_test,
         Item.SCHEDULED_TEST: proving.scheduled_test,
         Item.CALIBRATION_START: proving.run_calibration,
+        Item.SIMULATED_FAILURE_START: proving.run_simulated_failure,
+        Item.SIMULATED_FAILURE_END: proving.end_simulated_failure,
         Item.OVERLOAD: output.give_way,
         Item.PANEL_TEST_END: execute.end_panel_test,
     }

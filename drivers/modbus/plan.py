@@ -4,6 +4,8 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from drivers.smartups.registers import DYNAMIC, SETTINGS, Block, rows_in
 
 ALL_SETTINGS = Block(1024, 29)
@@ -40,8 +42,11 @@ def _span(start: int, end: int) -> Block:
 class Refusals:
     """What this connection's unit refused to read, as pure bookkeeping."""
 
-    def __init__(self) -> None:
-        self._counts: dict[Block, int] = {}
+    def __init__(self, counts: Mapping[Block, int] | None = None) -> None:
+        self._counts = dict(counts or {})
+
+    def copy(self) -> Refusals:
+        return Refusals(self._counts)
 
     def refused(self, block: Block) -> None:
         self._counts[block] = self._counts.get(block, 0) + 1

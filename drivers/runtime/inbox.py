@@ -7,22 +7,23 @@ import asyncio
 from drivers.errors import PortLost
 
 BUFFER_LIMIT = 4096
-"""Most bytes kept unread; sixteen of the longest frames. What comes on top is dropped, as on any full
-line.
+"""Most bytes kept unread, unless told otherwise; sixteen of the longest frames. What comes on top is dropped, as on
+any full line.
 """
 
 
 class Inbox:
     """Fed by the event loop, read with a deadline."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, limit: int = BUFFER_LIMIT) -> None:
         self._name = name
+        self._limit = limit
         self._data = bytearray()
         self._lost: str | None = None
         self._news = asyncio.Event()
 
     def feed(self, data: bytes) -> None:
-        self._data += data[: BUFFER_LIMIT - len(self._data)]
+        self._data += data[: self._limit - len(self._data)]
         self._news.set()
 
     def lose(self, why: str) -> None:
@@ -45,6 +46,13 @@ class Inbox:
             if not self._data:
                 self.check()
         return self._empty()
+
+    async def wait(self) -> None:
+        """Come back once bytes are here; they stay. Raises PortLost."""
+        while not self._data:
+            self.check()
+            self._news.clear()
+            await self._news.wait()
 
     async def drain(self) -> int:
         """After one turn of the loop, so that what the kernel holds already is seen."""

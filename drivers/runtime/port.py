@@ -44,6 +44,14 @@ class Port(Protocol):
     async def close(self) -> None: ...
 
 
+class ListeningPort(Port, Protocol):
+    """A port of a unit that speaks unasked."""
+
+    async def wait(self) -> None:
+        """Come back once something has come, which stays to be read. Raises PortLost."""
+        ...
+
+
 class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()

@@ -84,6 +84,9 @@ class SerialPort:
     async def read(self, deadline: float) -> bytes:
         return await self._inbox.take(deadline)
 
+    async def wait(self) -> None:
+        await self._inbox.wait()
+
     async def drain(self) -> int:
         return await self._inbox.drain()
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import TYPE_CHECKING
 
 from drivers.errors import PortLost, Refused
-from drivers.runtime.inbox import Inbox
+from drivers.runtime.inbox import BUFFER_LIMIT, Inbox
 from drivers.url import Address
+
+if TYPE_CHECKING:
+    import ssl
 
 CONNECT_S = 5.0
 """Longest time for a connection to come up."""
@@ -28,22 +32,24 @@ class _Receiver(asyncio.Protocol):
 
 
 class TcpPort:
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, buffer_bytes: int = BUFFER_LIMIT, patience_s: float = CONNECT_S) -> None:
         self.name = str(address)
+        self._buffer_bytes = buffer_bytes
         self._address = address
+        self._patience_s = patience_s
         self._transport: asyncio.Transport | None = None
-        self._inbox = Inbox(self.name)
+        self._inbox = Inbox(self.name, self._buffer_bytes)
 
     async def open(self) -> None:
         await self.close()
-        self._inbox = Inbox(self.name)
+        self._inbox = Inbox(self.name, self._buffer_bytes)
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(self._patience_s):
                 self._transport = await self._connect()
         except ConnectionRefusedError:
             raise Refused(self.name) from None
         except TimeoutError:
-            raise PortLost(self.name, f"no connection within {CONNECT_S:g} s; check the address") from None
+            raise PortLost(self.name, f"no connection within {self._patience_s:g} s; check the address") from None
         except OSError as error:
             raise PortLost(self.name, f"cannot connect: {error.strerror or error}") from None
 
@@ -67,6 +73,24 @@ class TcpPort:
             return transport
         raise PortLost(self.name, "the name has no address")
 
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Encrypt the open connection; the context decides what certificate will do. Raises PortLost."""
+        if self._transport is None:
+            raise PortLost(self.name, "not open")
+        protocol, host = self._transport.get_protocol(), self._address.host
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                secured = await asyncio.get_running_loop().start_tls(
+                    self._transport, protocol, context, server_hostname=host
+                )
+        except TimeoutError:
+            raise PortLost(self.name, f"no TLS within {CONNECT_S:g} s") from None
+        except OSError as error:  # ssl.SSLError is one
+            raise PortLost(self.name, f"TLS: {error}") from None
+        if secured is None:
+            raise PortLost(self.name, "TLS: the other end closed the connection")
+        self._transport = secured
+
     async def write(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             self._inbox.check()
@@ -75,6 +99,9 @@ class TcpPort:
 
     async def read(self, deadline: float) -> bytes:
         return await self._inbox.take(deadline)
+
+    async def wait(self) -> None:
+        await self._inbox.wait()
 
     async def drain(self) -> int:
         return await self._inbox.drain()

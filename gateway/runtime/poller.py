@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from drivers.driver import Driver, Transport
+from drivers.driver import Alerting, Driver, Transport
 from drivers.errors import DriverError, IdentityChanged, LineDown
 from drivers.ups import Event, Identity, Severity, Snapshot, State
-from gateway import detect, identity, pace, records, report, silence, unit_state
+from gateway import detect, identity, pace, plausible, records, report, silence, unit_state
+from gateway.errors import Doubtful
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.outbox import Outbox
 from gateway.settings import UnitSettings
@@ -25,6 +26,16 @@ logger = logging.getLogger("gateway.poller")
 
 GENTLE_S = {Transport.SERIAL: 1.0, Transport.TCP: 2.0}
 """What every unit of a kind bears (S4); a faster pace falls back to this one where errors are many."""
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """One reading and what would follow from it."""
+
+    snapshot: Snapshot
+    state: UnitState
+    events: tuple[Event, ...]
+    doubt: plausible.Doubt
+    read_ms: float
 
 
 class Poller:
@@ -48,6 +59,9 @@ class Poller:
         self._full_at_s = 0.0
         self._tell_all = True
         self._trouble = ""
+        self._believed: Snapshot | None = None
+        self._doubted: plausible.Doubt | None = None
+        self.not_believed = 0
 
     def tell_all(self) -> None:
         """Report the whole status with the next reading."""
@@ -57,11 +71,24 @@ class Poller:
         """Poll until cancelled, at the unit's pace without drift; a late poll is not made up for."""
         due_s = time.monotonic()
         while True:
-            await self._poll()
+            await self.poll()
             now_s = time.monotonic()
             self._judge_pace()
             due_s = max(due_s + self._pace.fast_s, now_s)
-            await asyncio.sleep(due_s - now_s)
+            if await self._alerted_within(due_s - now_s):
+                due_s = time.monotonic()
+
+    async def _alerted_within(self, wait_s: float) -> bool:
+        """Wait for the next poll; a unit that rings has it at once (S4)."""
+        if not isinstance(self.driver, Alerting):
+            await asyncio.sleep(wait_s)
+            return False
+        try:
+            async with asyncio.timeout(wait_s):
+                await self.driver.alerted()
+        except TimeoutError:
+            return False
+        return True
 
     def _judge_pace(self) -> None:
         """Ask less often where the line takes it badly, and remember that (S4)."""
@@ -76,35 +103,83 @@ class Poller:
         self._outbox.remember(self.unit.name, unit_state.encode(self._state))
         await self.driver.close()
 
-    async def _poll(self) -> None:
+    async def poll(self) -> None:
+        """One reading and what follows from it; what fails is told by the rules of gateway.silence."""
         try:
             await self._read()
         except IdentityChanged as error:
             await self._stranger(error)
-        except DriverError as error:
+        except (DriverError, Doubtful) as error:
             self._failed(error)
 
     async def _read(self) -> None:
         if not self._met:
-            self._meet(await self.driver.connect())
+            self._meet(await self._introduced())
         full = self._state.power is State.ON_BATTERY or time.monotonic() >= self._full_at_s
         before = self._state.power, self._state.cause
         await self._take(full)
         if not full and before != (self._state.power, self._state.cause):
             await self._take(full=True)
 
+    async def _introduced(self) -> Identity:
+        """Who answers, read twice where it is news. Raises Doubtful."""
+        who = await self.driver.connect()
+        if who != self._identity and await self.driver.identify() != who:
+            raise Doubtful("who it is")
+        return who
+
     async def _take(self, full: bool) -> None:
-        """One reading and all that follows from it."""
+        """One reading that is believed, and all that follows from it."""
+        self._believe(await self._credible(full))
+        self._doubted = None
+
+    def _believe(self, reading: _Reading) -> None:
+        self._answered_s = time.monotonic()
+        self._trouble = ""
+        self._believed = reading.snapshot
+        self._record(reading.state, reading.events, read_ms=reading.read_ms)
+        self._report(reading.snapshot)
+
+    async def _credible(self, full: bool) -> _Reading:
+        """A reading that nothing speaks against, or that a second one confirms. Raises Doubtful."""
+        first = await self._weighed(full)
+        if plausible.settled(first.doubt, self._doubted):
+            return first
+        self._believe_transfer(first)
+        self._doubted = first.doubt
+        second = await self._weighed(full=True)
+        if not plausible.confirms(second.doubt, first.doubt):
+            self._not_believed(first.doubt)
+        if not plausible.settled(second.doubt, first.doubt):
+            self._believe_transfer(second, first.snapshot)
+            self._doubted = second.doubt
+            raise Doubtful(str(second.doubt))
+        return second
+
+    def _believe_transfer(self, reading: _Reading, earlier: Snapshot | None = None) -> None:
+        """No outage waits for what is doubted beside it."""
+        if (seen := plausible.transfer(self._state, self._believed, reading.snapshot, earlier)) is not None:
+            self._believe(self._weigh(seen, reading.read_ms))
+
+    async def _weighed(self, full: bool) -> _Reading:
         began_s = time.monotonic()
-        snapshot = await (self.driver.full() if full else self.driver.fast())
+        read = await (self.driver.full() if full else self.driver.fast())
         now_s = time.monotonic()
-        self._answered_s = now_s
         if full:
             self._full_at_s = now_s + self._full_s - self._pace.fast_s / 2
-        self._trouble = ""
+        return self._weigh(plausible.within_range(read), (now_s - began_s) * 1000)
+
+    def _weigh(self, snapshot: Snapshot, read_ms: float) -> _Reading:
         state, events = detect.step(self._state, snapshot, self._limits)
-        self._record(state, events, read_ms=(now_s - began_s) * 1000)
-        self._report(snapshot)
+        return _Reading(
+            snapshot, state, events, plausible.weigh(self._state, self._believed, snapshot, events), read_ms
+        )
+
+    def _not_believed(self, doubt: plausible.Doubt) -> None:
+        """A reading that the next one contradicts: counted; the first is told, as the line's owner should know."""
+        self.not_believed += 1
+        level = logging.WARNING if self.not_believed == 1 else logging.DEBUG
+        logger.log(level, "%s: a reading was not confirmed and is dropped: %s", self.unit.name, doubt)
 
     def _meet(self, who: Identity) -> None:
         """Each time the line is up again: pin at first contact (S3), tell who answers when that is news."""
@@ -127,7 +202,7 @@ class Poller:
         if body is not None:
             self._outbox.status([records.record(Kind.STATUS, self._clock.stamp(), self.unit.name, body)])
 
-    def _failed(self, error: DriverError) -> None:
+    def _failed(self, error: DriverError | Doubtful) -> None:
         self._met = False
         if not isinstance(error, LineDown):
             self._trouble = str(error)

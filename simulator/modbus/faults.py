@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
 from simulator.modbus.settings import WireSettings
+from simulator.wire_faults import Piece
 
 FAST_WRITES_S = 0.2
 UPSET_S = 1.5
@@ -18,6 +21,17 @@ class Reply(msgspec.Struct, frozen=True):
 
     pdu: ModbusPDU | None
     damaged: bool = False
+
+
+def on_the_wire(reply: Reply, frame: Callable[[ModbusPDU], bytes], wire: WireSettings, now: float) -> tuple[Piece, ...]:
+    """What a listener sends for this reply, if `frame` makes the bytes of a PDU on its wire."""
+    if reply.pdu is None:
+        return ()
+    sound = frame(reply.pdu)
+    refusal = b""
+    if code := wire.faults.exception_code:
+        refusal = frame(ExceptionResponse(reply.pdu.function_code & 0x7F, code))
+    return wire.faults.pieces(sound, now, refusal=refusal)
 
 
 class Faults:

@@ -29,8 +29,10 @@ ZERO_GAPS = frozenset({5, 8, 11, 14, 17, 513, 594})
 ADDRESSES = 1 << 16
 
 
-def read(truth: Truth, address: int, count: int, personality: Personality) -> Words | ExcCodes:
+def read(truth: Truth, address: int, count: int, personality: Personality, *, swaps: bool = False) -> Words | ExcCodes:
     """The words of `count` registers from `address`; ILLEGAL_ADDRESS if the range cuts a block (AN176 3.1.1).
+
+    `swaps`: the words of two-register values are exchanged, but not those of the constants that prove their order.
 
     A card refuses a range that starts on an undefined register (MAP notes); a UPS fills it in (AN176 3.2.1).
     """
@@ -45,8 +47,13 @@ def read(truth: Truth, address: int, count: int, personality: Personality) -> Wo
         if row is None:
             words.append(_gap(address + len(words), personality))
         else:
-            words += row_words(row, truth, personality)
+            shown = row_words(row, truth, personality)
+            words += reversed(shown) if swaps and _can_be_swapped(row) else shown
     return tuple(words)
+
+
+def _can_be_swapped(row: Register) -> bool:
+    return row.words == 2 and row.kind is not Kind.TEXT and row.address not in VERIFICATION_WORDS
 
 
 def _cuts(boundary: int) -> bool:

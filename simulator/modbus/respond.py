@@ -52,14 +52,15 @@ class Responder:
     def _carry_out(self, request: bytes, now: float, *, answered: bool) -> ModbusPDU:
         function = request[0]
         try:
-            pdu = _decode(request)
+            pdu = decode(request)
         except ValueError:
             return ExceptionResponse(function, ExcCodes.ILLEGAL_VALUE)
         if pdu is None:
             return ExceptionResponse(function, ExcCodes.ILLEGAL_FUNCTION)
         if function in (WRITE_ONE, WRITE_MANY):
             return self._write(pdu, now, answered=answered)
-        words = read(self._truth_shown(now), pdu.address, pdu.count, self._wire.personality)
+        swaps = self._wire.faults.swaps_words(now)
+        words = read(self._truth_shown(now), pdu.address, pdu.count, self._wire.personality, swaps=swaps)
         if isinstance(words, ExcCodes):
             return ExceptionResponse(function, words)
         response = ReadHoldingRegistersResponse if function == READ else ReadInputRegistersResponse
@@ -70,9 +71,10 @@ class Responder:
 
     def _truth_shown(self, now: float) -> Truth:
         """The truth but for settings written so lately that they do not read yet."""
+        snapshot = self._wire.faults.shown(self._engine.snapshot(), now)
         if self._before is None or now >= self._settled_at:
-            return self._truth()
-        return Truth(self._engine.snapshot(), *self._before)
+            return Truth(snapshot, self._engine.identity(), self._engine.settings())
+        return Truth(snapshot, *self._before)
 
     def _write(self, pdu: ModbusPDU, now: float, *, answered: bool) -> ModbusPDU:
         words = tuple(pdu.registers)
@@ -140,7 +142,7 @@ MAX_WRITTEN = 123
 """Most registers in one write (Modbus application protocol 1.1b3, 6.12)."""
 
 
-def _decode(request: bytes) -> ModbusPDU | None:
+def decode(request: bytes) -> ModbusPDU | None:
     """The request, None if its function is not served; ValueError for a count or a length that cannot be."""
     kind = _REQUESTS.get(request[0])
     if kind is None:

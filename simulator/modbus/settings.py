@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import msgspec
+
+from simulator.wire_faults import WireFaults
+from simulator.wire_settings import Milliseconds, Settable
 
 
 class Personality(StrEnum):
@@ -16,21 +19,10 @@ class Personality(StrEnum):
     NMC = "nmc"
 
 
-class WireSettingError(ValueError):
-    """A wire setting that does not exist or cannot have that value; the text names both."""
-
-    def __init__(self, name: str, value: str, reason: str) -> None:
-        super().__init__(f"wire setting {name!r} cannot be {value!r}: {reason}")
-        self.name, self.value, self.reason = name, value, reason
-
-
 ExceptionCode = Annotated[int, msgspec.Meta(ge=1, le=0x0B)]
-Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=60_000)]
-
-_WORDS = {"on": "true", "off": "false", "yes": "true", "no": "false"}
 
 
-class WireSettings(msgspec.Struct, kw_only=True):
+class WireSettings(Settable, kw_only=True):
     """Settings of one listener. Times are real time: a wire does not run faster when the physics do.
 
     `unit_id`: requests to any other are not answered, nor is a broadcast (AN176 4.3).
@@ -47,6 +39,7 @@ class WireSettings(msgspec.Struct, kw_only=True):
     RTU: `baud` paces the pty as a line of 8N1 would, 0 is as fast as can be. `require_gap_ms`: a request that
     starts sooner after the last reply is not understood; AN176 4.2.2 says 35, but NUT keeps no gap before its
     writes and is obeyed (10), hence 0.
+    `faults`: what goes wrong with the replies by order; no setting.
     """
 
     personality: Personality = Personality.UPS
@@ -66,27 +59,10 @@ class WireSettings(msgspec.Struct, kw_only=True):
     baud: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 9600
     require_gap_ms: Milliseconds = 0
     watchers: list[Callable[[], None]] = []
-
-    def values(self) -> dict[str, str | int | float | bool]:
-        """Every setting by its name, as plain values."""
-        return {name: getattr(self, name) for name in _TYPES}
+    faults: WireFaults = msgspec.field(default_factory=WireFaults)
 
     def change(self, name: str, text: str) -> None:
-        """Set one setting from text ("answer-ms", "500"; yes-or-no as on and off) and tell the watchers.
-
-        WireSettingError says what is wrong; nothing has changed then.
-        """
-        field = name.replace("-", "_")
-        if field not in _TYPES:
-            raise WireSettingError(name, text, "there is no such setting; there are " + ", ".join(_TYPES))
-        plain = _WORDS.get(text.lower(), text)
-        try:
-            value = msgspec.convert(plain, _TYPES[field], strict=False)
-        except msgspec.ValidationError as error:
-            raise WireSettingError(name, text, str(error)) from error
-        setattr(self, field, value)
+        """Set one setting from text, and tell the watchers."""
+        super().change(name, text)
         for tell in self.watchers:
             tell()
-
-
-_TYPES = {name: kind for name, kind in get_type_hints(WireSettings, include_extras=True).items() if name != "watchers"}

@@ -18,10 +18,22 @@ from rich.progress import Progress, TaskID
 
 from drivers.open import open_driver
 from drivers.smartups.registers import DYNAMIC, STATUS, Block
+from drivers.upslink import plan
+from drivers.upslink.abilities import told
 from simulator.rig.commits import CommitWatch
-from simulator.rig.figures import outage_table, result_table, results, rtu_ideal_ms
+from simulator.rig.figures import (
+    RTU_SHARE_LIMIT,
+    UPSLINK_SHARE_LIMIT,
+    Polls,
+    outage_table,
+    result_table,
+    results,
+    rtu_ideal_ms,
+    upslink_ideal_ms,
+)
 from simulator.rig.truth import Legs, Match, legs, match
 from simulator.rig.world import UnitPlan, World
+from simulator.upslink import profile
 
 OUTAGES = 500
 CROWD = tuple(
@@ -46,11 +58,12 @@ TRIO = tuple(
     )
     for number in range(1, 4)
 )
-SERIAL = (UnitPlan(name="unit-1", wire="rtu", model="SRT1000XLA", options=("--answer-ms", "0")),)
+RTU = UnitPlan(name="rtu", wire="rtu", model="SRT1000XLA", options=("--answer-ms", "0"))
+UPSLINK = UnitPlan(name="upslink", wire="upslink", model="SUA1500I", parameters="")
 STORED_WITHIN_S = 20.0
 POLLS = 40
 QUIET_S, MEASURED_S = 10.0, 60.0
-BAUD = 9600
+RTU_BAUD, UPSLINK_BAUD = 9600, 2400
 REQUEST_BYTES = 8
 REPLY_OVERHEAD_BYTES = 5
 """Unit id, function code, byte count, CRC."""
@@ -81,10 +94,29 @@ def _committed(pair: Match, watch: CommitWatch) -> Match:
     return Match(pair.happened, msgspec.structs.replace(event, stored_at=committed))
 
 
-async def serial_polls(world: World, progress: Progress) -> list[float]:
-    """Milliseconds of full polls over a serial line of 9600 baud, one straight after the other."""
-    bar = progress.add_task("full RTU polls", total=POLLS)
-    driver = open_driver(world.urls[SERIAL[0].name])
+async def serial_polls(world: World, progress: Progress) -> list[Polls]:
+    """Full polls over a serial line of each protocol."""
+    exchanges = [_exchange(STATUS), _exchange(DYNAMIC)]
+    rtu_ms = await _full_polls(world, RTU, progress)
+    upslink_ms = await _full_polls(world, UPSLINK, progress)
+    return [
+        Polls("Modbus RTU at 9600 baud", rtu_ms, rtu_ideal_ms(exchanges, RTU_BAUD), RTU_SHARE_LIMIT),
+        Polls("UPS-Link at 2400 baud", upslink_ms, await _upslink_ideal_ms(world), UPSLINK_SHARE_LIMIT),
+    ]
+
+
+async def _upslink_ideal_ms(world: World) -> float:
+    """By what the simulated unit lists, and by the delays it keeps."""
+    wire = (await world.tell(UPSLINK.name, "wire"))[0]["wires"]["upslink"]
+    asked = plan.full(told(profile.NEW.command_list or ""), minmax=False)
+    replies = [len(query.examples[0]) for query in asked]
+    return upslink_ideal_ms(replies, UPSLINK_BAUD, wire["answer_ms"], wire["character_ms"])
+
+
+async def _full_polls(world: World, unit: UnitPlan, progress: Progress) -> list[float]:
+    """Milliseconds of each, one straight after the other."""
+    bar = progress.add_task(f"full polls, {unit.wire}", total=POLLS)
+    driver = open_driver(world.urls[unit.name])
     await driver.connect()
     taken = []
     for _ in range(POLLS):
@@ -133,12 +165,10 @@ async def main() -> int:
     with Progress(console=console, transient=True) as progress, tempfile.TemporaryDirectory() as where:
         folder = Path(where)
         measured = await World(folder / "crowd", CROWD).play(lambda world: outages(world, progress))
-        alone = World(folder / "serial", SERIAL, units_only=True)
-        rtu_ms = await alone.play(lambda world: serial_polls(world, progress))
+        lines = World(folder / "serial", (RTU, UPSLINK), units_only=True)
+        polls = await lines.play(lambda world: serial_polls(world, progress))
         memory_mb, processor_pct = await World(folder / "trio", TRIO).play(lambda world: footprint(world, progress))
-    found = results(
-        measured, rtu_ms, rtu_ideal_ms([_exchange(STATUS), _exchange(DYNAMIC)], BAUD), memory_mb, processor_pct
-    )
+    found = results(measured, polls, memory_mb, processor_pct)
     console.print(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}, Python {platform.python_version()}")
     console.print(outage_table(measured))
     console.print(result_table(found))

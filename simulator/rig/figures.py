@@ -16,6 +16,9 @@ OUTAGE_LIMIT_MS = 50.0
 RTU_SHARE_LIMIT = 0.85
 """Least share that a full poll's own bytes and silences have in the time it takes."""
 
+UPSLINK_SHARE_LIMIT = 0.8
+"""The same for UPS-Link, where the unit's own delays count too."""
+
 MEMORY_LIMIT_MB = 45.0
 PROCESSOR_LIMIT_PCT = 1.0
 
@@ -63,20 +66,35 @@ def rtu_ideal_ms(exchanges: Sequence[tuple[int, int]], baud: int) -> float:
     return line_ms + SILENCE_MS * len(exchanges)
 
 
-def results(
-    measured: Sequence[Legs], rtu_ms: Sequence[float], ideal_ms: float, memory_mb: float, processor_pct: float
-) -> list[Result]:
+def upslink_ideal_ms(replies: Sequence[int], baud: int, answer_ms: float, character_ms: float) -> float:
+    """Time that one question of one character for each reply needs, CR LF and the unit's own delays included.
+
+    `replies`: their lengths; `answer_ms`: before each; `character_ms`: from one of its characters to the next.
+    """
+    byte_ms = BITS_A_BYTE * 1000 / baud
+    return sum(byte_ms + answer_ms + (length + 2) * max(byte_ms, character_ms) for length in replies)
+
+
+class Polls(msgspec.Struct, frozen=True):
+    """Full polls over one serial line: what each took, and what the line and the unit need at least."""
+
+    line: str
+    taken_ms: Sequence[float]
+    ideal_ms: float
+    limit: float
+
+    def result(self) -> Result:
+        median_ms = percentile(self.taken_ms, 50)
+        share = self.ideal_ms / median_ms
+        name = f"full poll, {self.line}: needs {self.ideal_ms:.0f} ms, took {median_ms:.0f} ms (median); share"
+        return Result(name=name, value=share, unit="", limit=self.limit, holds=share >= self.limit)
+
+
+def results(measured: Sequence[Legs], polls: Sequence[Polls], memory_mb: float, processor_pct: float) -> list[Result]:
     carried = percentile([legs.carried for legs in measured], 99)
-    share = ideal_ms / percentile(rtu_ms, 50)
     return [
         _at_most("everything but waiting for the poll, 99th percentile", carried, "ms", OUTAGE_LIMIT_MS),
-        Result(
-            name=f"full RTU poll at 9600 baud: ideal {ideal_ms:.0f} ms, median {percentile(rtu_ms, 50):.0f} ms; share",
-            value=share,
-            unit="",
-            limit=RTU_SHARE_LIMIT,
-            holds=share >= RTU_SHARE_LIMIT,
-        ),
+        *(each.result() for each in polls),
         _at_most("gateway's resident memory, three units", memory_mb, "MB", MEMORY_LIMIT_MB),
         _at_most("gateway's share of a core, three units, one poll a second", processor_pct, "%", PROCESSOR_LIMIT_PCT),
     ]

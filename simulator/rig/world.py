@@ -25,6 +25,12 @@ from simulator.runtime.ctl import ask
 
 GATEWAY = "demo"
 ROLES = ("broker", "ingest")
+WIRES = {
+    "tcp": ("modbus-tcp", "modbus+tcp"),
+    "rtu": ("modbus-rtu", "modbus+rtu"),
+    "upslink": ("upslink", "upslink"),
+}
+"""Listener of `sim run` and scheme of the driver's URL, by a plan's wire."""
 READY_S = 60.0
 """Two busy cores may take their time to start seven interpreters."""
 
@@ -159,8 +165,9 @@ class World:
     async def _find(self, plan: UnitPlan) -> None:
         role = self.roles[plan.name]
         self._controls[plan.name] = await role.wait_ready("control")
-        address = await role.wait_ready(f"modbus-{plan.wire}")
-        self.urls[plan.name] = f"modbus+{plan.wire}://{address}?{plan.parameters}"
+        listener, scheme = WIRES[plan.wire]
+        address = await role.wait_ready(listener)
+        self.urls[plan.name] = f"{scheme}://{address}?{plan.parameters}".rstrip("?")
 
     async def _close(self) -> None:
         while self._keeping:
@@ -171,7 +178,7 @@ class World:
 
 def _unit_command(plan: UnitPlan, directory: Path) -> tuple[str, ...]:
     where = "127.0.0.1:0" if plan.wire == "tcp" else str(directory / f"{plan.name}.tty")
-    listeners = (f"--modbus-{plan.wire}", where, "--control", "127.0.0.1:0")
+    listeners = (f"--{WIRES[plan.wire][0]}", where, "--control", "127.0.0.1:0")
     return ("sim", "run", "--model", plan.model, "--name", plan.name, *listeners, *plan.options)
 
 

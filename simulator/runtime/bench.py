@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 import msgspec
@@ -18,8 +18,11 @@ from simulator.runtime.control import serve_control
 from simulator.runtime.engine import Engine
 from simulator.runtime.modbus_rtu import serve_rtu
 from simulator.runtime.modbus_tcp import serve_tcp
+from simulator.runtime.upslink import serve_upslink
+from simulator.upslink.settings import UpsLinkSettings
+from simulator.wire_faults import RTU_FAULTS, TCP_FAULTS, WireFaults
 
-WIRES = ("modbus-tcp", "modbus-rtu")
+MODBUS_TCP, MODBUS_RTU, UPSLINK = "modbus-tcp", "modbus-rtu", "upslink"
 """Names of the wires; a second listener of a kind is `modbus-tcp-2`."""
 
 
@@ -34,6 +37,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
 
     modbus_tcp: tuple[str, ...] = ()
     modbus_rtu: tuple[str, ...] = ()
+    upslink: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     token: str | None = None
     personality: Personality | None = None
@@ -52,21 +56,32 @@ def _wire(model: Model, listen: Listen, *, tcp: bool) -> WireSettings:
         read_only=listen.read_only and tcp,
         max_sessions=port.tcp_sessions,
         refuse_s=port.refuse_after_close_s,
+        faults=WireFaults(TCP_FAULTS if tcp else RTU_FAULTS),
     )
 
 
 async def _open(engine: Engine, listen: Listen) -> AsyncIterator[tuple[str, Listener]]:
-    tcp, rtu = WIRES
     for number, address in enumerate(listen.modbus_tcp, 1):
         wire = _wire(engine.model, listen, tcp=True)
-        engine.add_wire(_numbered(tcp, number), wire)
-        yield tcp, await serve_tcp(engine, address, wire)
+        engine.add_wire(_numbered(MODBUS_TCP, number), wire)
+        yield MODBUS_TCP, await serve_tcp(engine, address, wire)
     for number, link in enumerate(listen.modbus_rtu, 1):
         wire = _wire(engine.model, listen, tcp=False)
-        engine.add_wire(_numbered(rtu, number), wire)
-        yield rtu, await serve_rtu(engine, link, wire)
+        engine.add_wire(_numbered(MODBUS_RTU, number), wire)
+        yield MODBUS_RTU, await serve_rtu(engine, link, wire)
+    for number, link in enumerate(listen.upslink, 1):
+        if engine.model.upslink is None:
+            raise AddressError(f"{engine.model.key} does not speak UPS-Link; `sim models` lists those that do")
+        line = UpsLinkSettings() if listen.answer_ms is None else UpsLinkSettings(answer_ms=listen.answer_ms)
+        engine.add_wire(_numbered(UPSLINK, number), line)
+        yield UPSLINK, await serve_upslink(engine, link, line, engine.model.upslink)
     for address in listen.control:
         yield "control", await serve_control(engine, address, listen.token)
+
+
+def wires_of(model: Model) -> tuple[str, ...]:
+    """The wires that a unit of this model can have."""
+    return (MODBUS_TCP, MODBUS_RTU) if model.upslink is None else (UPSLINK,)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -74,7 +89,19 @@ def _numbered(name: str, number: int) -> str:
 
 
 async def run(engine: Engine, listen: Listen) -> None:
-    """Serve the unit until SIGTERM or SIGINT; each listener is announced when it serves.
+    """Serve the unit until SIGTERM or SIGINT; AddressError or ListenError if a listener cannot be had."""
+    await serve(_open(engine, listen), engine.run)
+
+
+async def _stands_still() -> None:
+    """The life of a unit that has none of its own."""
+    await asyncio.Event().wait()
+
+
+async def serve(
+    listeners: AsyncIterator[tuple[str, Listener]], live: Callable[[], Coroutine[None, None, None]] = _stands_still
+) -> None:
+    """Each listener is announced when it serves; all are closed at SIGTERM or SIGINT, or when `live` ends.
 
     AddressError or ListenError if one cannot.
     """
@@ -84,14 +111,14 @@ async def run(engine: Engine, listen: Listen) -> None:
         loop.add_signal_handler(number, ended.set)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            async for name, listener in _open(engine, listen):
+            async for name, listener in listeners:
                 stack.push_async_callback(listener.close)
                 announce(name, listener.address)
         except ValueError as error:
             raise AddressError(str(error)) from error
         except OSError as error:
             raise ListenError(f"cannot listen: {error}") from error
-        living = asyncio.create_task(engine.run(), name="physics")
+        living = asyncio.create_task(live(), name="physics")
         waiting = asyncio.create_task(ended.wait(), name="signal")
         await asyncio.wait({living, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if living.done():

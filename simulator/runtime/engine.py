@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,6 +96,11 @@ class Engine:
         self.catch_up()
         return self._unit.snapshot(datetime.now(UTC))
 
+    @property
+    def now_s(self) -> float:
+        """The unit's own second at this instant."""
+        return self.clock.now_s()
+
     def identity(self) -> Identity:
         return self._unit.identity()
 
@@ -120,6 +126,11 @@ class Engine:
     @property
     def wires(self) -> Mapping[str, Wire]:
         return self._wires
+
+    @property
+    def monotonic_s(self) -> float:
+        """Real time, as the wires see it: they do not run faster when the physics do."""
+        return time.monotonic()
 
     def commands(self) -> list[dict[str, object]]:
         return list(self._commands)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import tty
-from pathlib import Path
 
-from simulator.modbus.engine import Engine
-from simulator.modbus.faults import Reply
-from simulator.modbus.respond import Responder
+from pymodbus.pdu import ModbusPDU
+
+from simulator.modbus.faults import Reply, on_the_wire
+from simulator.modbus.replay import Source, responder_of
 from simulator.modbus.settings import WireSettings
 from simulator.modbus.wire import Request, RtuReceiver, rtu_frame, wire_s
+from simulator.runtime.pty import Pty
 
 log = logging.getLogger(__name__)
 
-READ_SIZE = 4096
 SLICE_S = 0.005
 """A reply is written in pieces this long on the wire: apcupsd takes 25 ms without a byte for its end (11)."""
 
@@ -26,37 +23,21 @@ MAX_WAITING = 4
 
 
 class RtuListener:
-    """Serves one pty; `address` is the path of the symbolic link to it.
+    """Serves one pty; `address` is the path of the symbolic link to it."""
 
-    The unit's side never hangs up: the slave stays open here, whoever opens and closes it besides.
-    """
-
-    def __init__(self, engine: Engine, wire: WireSettings, link: Path) -> None:
+    def __init__(self, source: Source, wire: WireSettings, link: str) -> None:
         self._wire = wire
-        self._responder = Responder(engine, wire)
+        self._responder = responder_of(source, wire)
         self._receiver = RtuReceiver(wire)
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(MAX_WAITING)
         self._silence: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._master, self._slave = os.openpty()
-        try:
-            tty.setraw(self._slave)
-            os.set_blocking(self._master, False)
-            self._device = os.ttyname(self._slave)
-            _make_link(link, self._device)
-        except OSError:
-            os.close(self._master)
-            os.close(self._slave)
-            raise
-        self._link = link
-        self.address = str(link)
-        self._loop.add_reader(self._master, self._readable)
+        self._pty = Pty(link, self._receive, wire.faults.reopened)
+        self.address = link
         self._answering = self._loop.create_task(self._answer_all(), name=f"modbus-rtu {link}")
 
-    def _readable(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            data = os.read(self._master, READ_SIZE)
-            self._take(self._receiver.receive(data, self._loop.time()))
+    def _receive(self, data: bytes) -> None:
+        self._take(self._receiver.receive(data, self._loop.time()))
 
     def _silent(self) -> None:
         self._take(self._receiver.silence(self._loop.time()))
@@ -81,22 +62,24 @@ class RtuListener:
             await self._send(reply)
 
     async def _send(self, reply: Reply) -> None:
-        """Put the reply on the line so that each byte is over no sooner than a UART would have it."""
-        if reply.pdu is None:
-            return
-        frame = rtu_frame(reply.pdu, self._wire.unit_id, damaged=reply.damaged)
+        """Put the reply on the line, as its faults leave it; hanging up is nothing that this side can do."""
+
+        def frame(pdu: ModbusPDU) -> bytes:
+            return rtu_frame(pdu, self._wire.unit_id, damaged=reply.damaged)
+
+        for piece in on_the_wire(reply, frame, self._wire, self._loop.time()):
+            await self._until(self._loop.time() + piece.after_s)
+            await self._put(piece.data)
+
+    async def _put(self, frame: bytes) -> None:
+        """So that each byte is over no sooner than a UART would have it."""
         began_at, baud = self._loop.time(), self._wire.baud
-        step = max(1, int(SLICE_S / wire_s(1, baud))) if baud else len(frame)
+        step = max(1, int(SLICE_S / wire_s(1, baud))) if baud else max(1, len(frame))
         for start in range(0, len(frame), step):
             piece = frame[start : start + step]
             await self._until(began_at + wire_s(start + len(piece), baud))
-            self._write(piece)
+            self._pty.write(piece)
         self._receiver.replied(self._loop.time())
-
-    def _write(self, piece: bytes) -> None:
-        """Bytes that find the pty full are lost: nobody is reading."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._master, piece)
 
     async def _until(self, deadline: float) -> None:
         if (wait_s := deadline - self._loop.time()) > 0:
@@ -104,28 +87,13 @@ class RtuListener:
 
     async def close(self) -> None:
         """End the line and remove the link, if it is still ours."""
-        self._loop.remove_reader(self._master)
         if self._silence is not None:
             self._silence.cancel()
         self._answering.cancel()
         await asyncio.gather(self._answering, return_exceptions=True)
-        _remove_link(self._link, self._device)
-        os.close(self._master)
-        os.close(self._slave)
+        self._pty.close()
 
 
-def _make_link(link: Path, device: str) -> None:
-    """Link to the pty. A link to a pty, left by an earlier run, is replaced; anything else is not ours."""
-    if link.is_symlink() and str(link.readlink()).startswith("/dev/pts/"):
-        link.unlink()
-    link.symlink_to(device)
-
-
-def _remove_link(link: Path, device: str) -> None:
-    if link.is_symlink() and str(link.readlink()) == device:
-        link.unlink()
-
-
-async def serve_rtu(engine: Engine, link: str, wire: WireSettings) -> RtuListener:
-    """Serve `engine` on a new pty with a symbolic link to it at `link`; OSError if that cannot be made."""
-    return RtuListener(engine, wire, Path(link))
+async def serve_rtu(source: Source, link: str, wire: WireSettings) -> RtuListener:
+    """Serve `source` on a new pty with a symbolic link to it at `link`; OSError if that cannot be made."""
+    return RtuListener(source, wire, link)

@@ -9,8 +9,10 @@ import socket
 import struct
 from typing import Any
 
-from simulator.modbus.engine import Engine
-from simulator.modbus.respond import Responder
+from pymodbus.pdu import ModbusPDU
+
+from simulator.modbus.faults import on_the_wire
+from simulator.modbus.replay import Source, responder_of
 from simulator.modbus.settings import WireSettings
 from simulator.modbus.wire import MbapReceiver, NotModbus, Request, tcp_frame
 
@@ -29,9 +31,9 @@ class TcpListener:
     second socket, bound but never listening, keeps the port ours meanwhile.
     """
 
-    def __init__(self, engine: Engine, wire: WireSettings, reservation: socket.socket) -> None:
+    def __init__(self, source: Source, wire: WireSettings, reservation: socket.socket) -> None:
         self._wire = wire
-        self._responder = Responder(engine, wire)
+        self._responder = responder_of(source, wire)
         self._reservation = reservation
         self._listening: socket.socket | None = None
         self._sessions: set[asyncio.Task[None]] = set()
@@ -41,12 +43,14 @@ class TcpListener:
         host, port = reservation.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         wire.watchers.append(self._open_or_shut)
+        wire.faults.watchers.append(self._open_or_shut)
         self._open_or_shut()
 
     def _open_or_shut(self) -> None:
         """Listen exactly while one more session is welcome."""
         wait_s = self._refuse_until - self._loop.time()
-        full = self._wire.refuse or len(self._sessions) >= self._wire.max_sessions
+        most = 1 if self._wire.faults.second_refused(self._loop.time()) else self._wire.max_sessions
+        full = self._wire.refuse or len(self._sessions) >= most
         if self._reopening is not None:
             self._reopening.cancel()
         if not full and wait_s > 0:
@@ -69,6 +73,7 @@ class TcpListener:
             connection, _ = listening.accept()
         except (BlockingIOError, ConnectionError):
             return
+        self._wire.faults.reopened()
         task = self._loop.create_task(self._serve(connection), name=f"modbus-tcp {self.address}")
         self._sessions.add(task)
         task.add_done_callback(self._ended)
@@ -89,7 +94,8 @@ class TcpListener:
         try:
             while data := await reader.read(READ_SIZE):
                 for request in receiver.receive(data):
-                    await self._answer(request, writer)
+                    if await self._answer(request, writer):
+                        return
         except NotModbus as error:
             log.info("%s: %s", self.address, error)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -100,18 +106,30 @@ class TcpListener:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Whether the session is to be closed now."""
         reply = self._responder.answer(request.pdu, self._loop.time())
         if self._wire.answer_ms:
             await asyncio.sleep(self._wire.answer_ms / 1000)
         # TCP has no check sum to damage: such a reply is lost instead.
-        if reply.pdu is not None and not reply.damaged:
-            writer.write(tcp_frame(reply.pdu, self._wire.unit_id, request.transaction))
+        if reply.damaged:
+            return False
+
+        def frame(pdu: ModbusPDU) -> bytes:
+            return tcp_frame(pdu, self._wire.unit_id, request.transaction)
+
+        for piece in on_the_wire(reply, frame, self._wire, self._loop.time()):
+            await asyncio.sleep(piece.after_s)
+            writer.write(piece.data)
             await writer.drain()
+            if piece.hang_up:
+                return True
+        return False
 
     async def close(self) -> None:
         """End every session and give the port back."""
         self._wire.watchers.remove(self._open_or_shut)
+        self._wire.faults.watchers.remove(self._open_or_shut)
         sessions = list(self._sessions)
         for task in sessions:
             task.remove_done_callback(self._ended)
@@ -135,8 +153,8 @@ def _bound(family: int, address: Any) -> socket.socket:  # Any: what getsockname
     return bound
 
 
-async def serve_tcp(engine: Engine, address: str, wire: WireSettings) -> TcpListener:
-    """Serve `engine` on HOST:PORT (port 0 takes a free one; IPv6 as [HOST]:PORT).
+async def serve_tcp(source: Source, address: str, wire: WireSettings) -> TcpListener:
+    """Serve `source` on HOST:PORT (port 0 takes a free one; IPv6 as [HOST]:PORT).
 
     ValueError if the address is not of that form, OSError if it cannot be had.
     """
@@ -147,4 +165,4 @@ async def serve_tcp(engine: Engine, address: str, wire: WireSettings) -> TcpList
         host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
     family, _, _, _, place = found[0]
-    return TcpListener(engine, wire, _bound(family, place))
+    return TcpListener(source, wire, _bound(family, place))

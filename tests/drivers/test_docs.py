@@ -18,7 +18,7 @@ from drivers.ups import Outcome, Verb
 TEXT = (Path(__file__).parents[2] / "docs/drivers.md").read_text()
 ROWS = {
     cells[0].strip("`"): cells
-    for line in TEXT.splitlines()
+    for line in TEXT.partition("\n## UPS-Link\n")[0].splitlines()
     if line.startswith("| ")
     for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
 }

@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("url", [RTU, TCP], ids=["rtu", "tcp"])
 async def test_the_first_contact_proves_word_order_and_then_identity(url: str) -> None:
     bench = DriverBench(url)
     identity = await bench.driver.connect()
-    assert bench.reads() == [(2050, 4), (516, 120), (512, 1)]
+    assert bench.reads() == [(2050, 4), (516, 120), (512, 1), (564, 8)], "the serial number is pinned by two readings"
     assert identity.serial == SERIAL
     assert bench.driver.pinned == SERIAL
 
@@ -324,7 +324,7 @@ async def test_s4_one_request_per_connection_keeps_5_s_between_requests() -> Non
     bench = DriverBench(TCP + "?one_request_per_connection=true")
     await bench.driver.full()
     opened = bench.port.opened_at
-    assert len(opened) == len(bench.port.written_at) == 6
+    assert len(opened) == len(bench.port.written_at) == 7
     assert all(later - earlier >= 5 for earlier, later in zip(opened, opened[1:], strict=False))
     assert not bench.port.is_open
 

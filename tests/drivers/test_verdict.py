@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers import ups
-from drivers.modbus.verdict import hindrance, judge
+from drivers.verdict import hindrance, judge
 from drivers.ups import (
     Calibration,
     Command,

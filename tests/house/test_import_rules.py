@@ -13,6 +13,9 @@ from tests.conftest import ROOT
 LEGAL = {
     "config/cli.py": "import asyncio\nimport config.runtime.files",
     "config/runtime/files.py": "import time",
+    "drivers/capture/model.py": "",
+    "drivers/capture/parse.py": "import drivers.capture.model",
+    "drivers/capture/runtime/record.py": "import socket\nimport drivers.modbus.decode",
     "drivers/modbus/decode.py": "import drivers.smartups.registers",
     "drivers/modbus/runtime/link.py": "import socket\nimport drivers.modbus.decode",
     "drivers/smartups/registers.py": "",
@@ -27,6 +30,7 @@ LEGAL = {
     "cloud_bridge/notify/mail.py": "import socket",
     "cloud_bridge/portal/app.py": "import time",
     "simulator/battery.py": "import drivers.smartups.registers\nimport drivers.ups\nimport config.settings",
+    "simulator/replay.py": "import drivers.capture.model\nimport drivers.capture.parse",
     "simulator/runtime/wire.py": "import asyncio\nimport simulator.battery",
     "simulator/rig/demo.py": "import asyncio\nimport cloud_bridge.runtime.broker\nimport gateway.rules\n"
     "import drivers.modbus.decode\nimport simulator.runtime.wire",
@@ -46,6 +50,8 @@ FORBIDDEN = [
     ("simulator/battery.py", "gateway.wire.codec"),
     ("simulator/battery.py", "cloud_bridge.rules"),
     ("drivers/smartups/registers.py", "drivers.modbus.decode"),
+    ("drivers/capture/parse.py", "drivers.modbus.decode"),
+    ("simulator/replay.py", "drivers.capture.runtime.record"),
     ("simulator/runtime/wire.py", "simulator.rig.demo"),
     ("gateway/wire/codec.py", "gateway.rules"),
     ("gateway/wire/codec.py", "drivers.modbus.decode"),

@@ -13,7 +13,7 @@ from tests.conftest import Start
 CONFIGURATION = """\
 ## apcupsd.conf v1.1 ##
 UPSCABLE smart
-UPSTYPE modbus
+UPSTYPE {driver}
 DEVICE {device}
 POLLTIME 1
 LOCKFILE {folder}
@@ -45,17 +45,18 @@ SCRIPT = "#!/bin/sh\nexit 0\n"
 
 
 class Apcupsd:
-    """The daemon, and `apcaccess` to ask it."""
+    """The daemon with its driver (UPSTYPE), and `apcaccess` to ask it."""
 
-    def __init__(self, start_peer: Start, programs: Path, folder: Path, device: str) -> None:
+    def __init__(self, start_peer: Start, programs: Path, folder: Path, device: str, *, driver: str = "modbus") -> None:
         self._apcaccess = programs / "apcaccess"
         with create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{self._port}"
         script = folder / "apccontrol"
         script.write_text(SCRIPT)
         script.chmod(0o755)
         configuration = folder / "apcupsd.conf"
-        configuration.write_text(CONFIGURATION.format(device=device, folder=folder, port=self._port))
+        configuration.write_text(CONFIGURATION.format(driver=driver, device=device, folder=folder, port=self._port))
         start_peer(programs / "apcupsd", "-b", "-f", configuration)
 
     def said(self) -> dict[str, str]:

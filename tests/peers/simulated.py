@@ -37,6 +37,10 @@ class Simulated:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def end(self) -> None:
+        """The unit is gone at once, as if its cable was pulled."""
+        self._process.kill()
+
     def truth(self) -> dict[str, Any]:
         """The unit's physical state: a Snapshot's names and units."""
         (state,) = self.ctl("state")

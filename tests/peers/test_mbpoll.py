@@ -19,9 +19,9 @@ VERIFICATION = (
 )
 
 
-def run(mbpoll: Path, unit: Simulated, mode: str, *options: str, values: tuple[str, ...] = ()) -> str:
+def run(mbpoll: Path, address: str, mode: str, *options: str, values: tuple[str, ...] = ()) -> str:
     """What mbpoll says of one request to unit 1, addresses counted from 0."""
-    place, line = unit.address, ["-b", "9600", "-P", "none"]
+    place, line = address, ["-b", "9600", "-P", "none"]
     if mode == "tcp":
         place, _, port = place.rpartition(":")
         line = ["-p", port]
@@ -43,8 +43,8 @@ def run(mbpoll: Path, unit: Simulated, mode: str, *options: str, values: tuple[s
     return done.stdout + done.stderr
 
 
-def read(mbpoll: Path, unit: Simulated, mode: str, address: int, count: int) -> tuple[int, ...]:
-    said = run(mbpoll, unit, mode, "-r", str(address), "-c", str(count), "-t", "4:hex")
+def words_read(mbpoll: Path, place: str, mode: str, address: int, count: int) -> tuple[int, ...]:
+    said = run(mbpoll, place, mode, "-r", str(address), "-c", str(count), "-t", "4:hex")
     words = re.findall(r"^\[(\d+)\]:\s+0x([0-9A-F]{4})$", said, re.MULTILINE)
     assert [int(at) for at, _ in words] == list(range(address, address + count)), said
     return tuple(int(word, 16) for _, word in words)
@@ -58,9 +58,9 @@ def test_mbpoll_reads_what_the_unit_is(start: Start, mbpoll: Path, tmp_path: Pat
     unit.ctl("load", "40")
     unit.ctl("hold")
     truth = unit.truth()
-    assert read(mbpoll, unit, mode, 2048, 14) == VERIFICATION
-    assert read(mbpoll, unit, mode, 0, 27)[1] & 0x1E == 2
-    words = read(mbpoll, unit, mode, 128, 44)
+    assert words_read(mbpoll, unit.address, mode, 2048, 14) == VERIFICATION
+    assert words_read(mbpoll, unit.address, mode, 0, 27)[1] & 0x1E == 2
+    words = words_read(mbpoll, unit.address, mode, 128, 44)
     assert words[0] << 16 | words[1] == truth["runtime_s"]
     assert words[2] / 512 == pytest.approx(truth["charge_pct"], abs=1 / 512)
     assert words[3] / 32 == pytest.approx(truth["battery_v"], abs=1 / 32)
@@ -73,8 +73,8 @@ def test_mbpoll_is_told_of_a_cut_block_and_writes_a_setting(start: Start, mbpoll
     unit = Simulated(start, "--modbus-tcp", "127.0.0.1:0", ready="modbus-tcp")
     unit.ctl("wire", "refuse-s", "0")
     unit.ctl("wire", "settle-ms", "0")
-    assert "Illegal data address" in run(mbpoll, unit, "tcp", "-r", "1", "-c", "2", "-t", "4")
-    assert "Written 1 references" in run(mbpoll, unit, "tcp", "-r", "1030", "-t", "4", values=("7",))
-    assert read(mbpoll, unit, "tcp", 1030, 1) == (7,)
+    assert "Illegal data address" in run(mbpoll, unit.address, "tcp", "-r", "1", "-c", "2", "-t", "4")
+    assert "Written 1 references" in run(mbpoll, unit.address, "tcp", "-r", "1030", "-t", "4", values=("7",))
+    assert words_read(mbpoll, unit.address, "tcp", 1030, 1) == (7,)
     (write,) = unit.ctl("commands")
     assert (write["address"], write["words"], write["exception"]) == (1030, [7], None)

@@ -35,6 +35,10 @@ class Bench:
     def wires(self) -> Mapping[str, Wire]:
         return self._wires
 
+    @property
+    def monotonic_s(self) -> float:
+        return 0.0
+
     def set_pace(self, *, speed: float | None = None, held: bool | None = None) -> None:
         self.speed = self.speed if speed is None else speed
         self.held = self.held if held is None else held

@@ -112,17 +112,19 @@ class ModbusDriver:
 def open_tcp(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:
     """modbus+tcp://HOST[:PORT]. Raises BadUrl."""
     options = read_options(url, Transport.TCP)
-    port = TcpPort(urls.address(url, url.target, DEFAULT_PORT))
-    return ModbusDriver(url.text, port, options, pinned=pinned, also_allowed=also_allowed)
+    return ModbusDriver(url.text, port_of(url, options), options, pinned=pinned, also_allowed=also_allowed)
 
 
 def open_rtu(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:
     """modbus+rtu://DEVICE, or modbus+rtu://socket://HOST:PORT for a serial server. Raises BadUrl."""
     options = read_options(url, Transport.SERIAL)
-    return ModbusDriver(url.text, _line_port(url, options), options, pinned=pinned, also_allowed=also_allowed)
+    return ModbusDriver(url.text, port_of(url, options), options, pinned=pinned, also_allowed=also_allowed)
 
 
-def _line_port(url: urls.Url, options: Options) -> Port:
+def port_of(url: urls.Url, options: Options) -> Port:
+    """The port that a Modbus URL names, not yet open. Raises BadUrl."""
+    if options.transport is Transport.TCP:
+        return TcpPort(urls.address(url, url.target, DEFAULT_PORT))
     if url.target.startswith(SOCKET_PREFIX):
         return TcpPort(urls.address(url, url.target.removeprefix(SOCKET_PREFIX), None))
     if not url.target.strip("/"):

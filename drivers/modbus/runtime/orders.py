@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from drivers import verdict
 from drivers.driver import Report
 from drivers.errors import BadAnswer, LineError, NotAllowed, UnitException
-from drivers.modbus import commands, verdict
+from drivers.modbus import commands
 from drivers.modbus.frames import Read, Write
 from drivers.modbus.options import Options
 from drivers.modbus.runtime.link import Link

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from datetime import datetime
 
@@ -30,6 +29,8 @@ LONGER_FAST_STATUS = Block(0, 5)
 """Takes turns with registers 0 to 2 on a serial line: a repeated or late answer to the last fast reading
 never fits the next one.
 """
+REASK_S = 60.0
+"""How long a block that was refused is not asked for: a unit may have refused everything when it was met."""
 
 
 class Unit:
@@ -42,6 +43,8 @@ class Unit:
         self._image: dict[int, int] = {}
         self._full_at: datetime | None = None
         self._refusals = Refusals()
+        self._granted: set[int] = set()
+        self._reask_at = 0.0
         serial_line = options.transport is Transport.SERIAL
         self._fast_blocks = itertools.cycle((FAST_STATUS, LONGER_FAST_STATUS) if serial_line else (STATUS,))
 
@@ -65,26 +68,37 @@ class Unit:
 
     async def identify(self) -> Identity:
         await self._read(INVENTORY)
+        if SERIAL.address not in self._image:  # refused, which is not the same as blank
+            await self._read(SERIAL)
         await self._read_if_there(PRODUCT_ID)
         if not self._image.get(register("relay_config").address):
             await self._read(STATUS)
         identity = decode.identity(self._image)
-        self._check_serial(identity.serial)
+        await self._check_serial(identity.serial)
+        if (identity.serial, identity.firmware) != (self.identity.serial, self.identity.firmware):
+            self._granted.clear()
         self.identity = identity
         return identity
 
     async def prove_serial(self) -> str | None:
         """Read the serial number again and hold it against the pinned one (S3). Raises IdentityChanged."""
-        words = await self._link.transact(Read(SERIAL.address, SERIAL.count))
-        serial = decode.text(register("serial"), self._mapped(SERIAL, words))
-        self._check_serial(serial)
+        serial = await self._serial()
+        await self._check_serial(serial)
         return serial
 
-    def _check_serial(self, found: str | None) -> None:
-        if self.pinned is None:
-            self.pinned = found
-        elif found != self.pinned:
+    async def _serial(self) -> str | None:
+        words = await self._link.transact(Read(SERIAL.address, SERIAL.count))
+        return decode.text(register("serial"), self._mapped(SERIAL, words))
+
+    async def _check_serial(self, found: str | None) -> None:
+        """TCP has no check sum, so one reading proves no stranger and pins nothing: two must agree."""
+        if found == self.pinned:
+            return
+        if await self._serial() != found:
+            raise BadAnswer(self._link.name, "two readings of the serial number differ")
+        if self.pinned is not None:
             raise IdentityChanged(self.pinned, found)
+        self.pinned = found
 
     def accept(self, serial: str) -> None:
         if serial != self.pinned:
@@ -94,6 +108,7 @@ class Unit:
     def _forget(self) -> None:
         """Nothing of one unit may be shown under another's name."""
         self._image.clear()
+        self._granted.clear()
         self._full_at = None
 
     async def fast(self) -> Snapshot:
@@ -103,6 +118,9 @@ class Unit:
     async def full(self) -> Snapshot:
         if self._options.one_request_per_connection:
             await self.prove_serial()
+        if self._clock.monotonic() >= self._reask_at:
+            self._refusals.forget()
+            self._reask_at = self._clock.monotonic() + REASK_S
         await self._read(STATUS)
         await self._read(DYNAMIC)
         self._full_at = self._clock.utc()
@@ -113,6 +131,9 @@ class Unit:
         return decode.settings(self._image)
 
     def _snapshot(self, at: datetime) -> Snapshot:
+        """Raises BadAnswer for a status word that can't be one: its states exclude each other (7.1)."""
+        if decode.state(self._image) is None:
+            raise BadAnswer(self._link.name, "the status shows no state, or more than one")
         return decode.snapshot(
             self._image,
             at=at,
@@ -121,16 +142,24 @@ class Unit:
             nmc=self._options.nmc,
         )
 
+    async def _read(self, block: Block) -> None:
+        """Into the image: in one request, or in parts where the unit refuses the whole. Raises UnitException
+        if it refuses the first row too, which every unit has, or a row that it has answered before: then it
+        refuses for now, and nothing is learnt from that.
+        """
+        learnt = self._refusals.copy()
+        try:
+            await self._read_parts(block, needed=True)
+        except UnitException:
+            self._refusals = learnt
+            raise
+
     async def _read_if_there(self, block: Block) -> None:
         """A row that was refused for good is not asked for again."""
         if halves(block) or not self._refusals.believed(block):
-            with contextlib.suppress(UnitException):
-                await self._read(block)
+            await self._read_parts(block, needed=False)
 
-    async def _read(self, block: Block) -> None:
-        """Into the image: in one request, or in parts where the unit refuses the whole. Raises UnitException
-        if it refuses the first row too, which every unit has.
-        """
+    async def _read_parts(self, block: Block, *, needed: bool) -> None:
         parts = halves(block)
         if not (parts and self._refusals.believed(block)):
             try:
@@ -139,11 +168,14 @@ class Unit:
                 self._refusals.refused(block)
                 if not parts:
                     self._drop(block)
-                    raise
+                    if needed or block.address in self._granted:
+                        raise
+                    return
             else:
                 self._refusals.answered(block)
+                self._granted.update(range(block.address, block.end))
                 return
-        await self._read(parts[0])
+        await self._read_parts(parts[0], needed=needed)
         for part in parts[1:]:
             await self._read_if_there(part)
 

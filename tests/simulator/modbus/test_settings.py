@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.modbus.settings import Personality, WireSettingError, WireSettings
+from simulator.modbus.settings import Personality, WireSettings
+from simulator.wire_settings import WireSettingError
 
 
 def test_a_setting_changes_by_its_name_with_dashes_and_text() -> None:

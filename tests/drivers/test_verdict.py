@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from drivers import ups
-from drivers.verdict import hindrance, judge
 from drivers.ups import (
     Calibration,
     Command,
@@ -17,6 +16,7 @@ from drivers.ups import (
     TestStatus,
     Verb,
 )
+from drivers.verdict import hindrance, judge
 from tests.drivers.memory import EPOCH
 
 DONE, NOT_TAKEN, UNKNOWN, REFUSED = Outcome.DONE, Outcome.NOT_TAKEN, Outcome.UNKNOWN, Outcome.REFUSED

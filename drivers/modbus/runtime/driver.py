@@ -6,43 +6,23 @@ import random
 from collections.abc import Callable
 
 from drivers import url as urls
-from drivers.driver import LineCounters, Pace, Report, Transport
+from drivers.driver import Transport
 from drivers.errors import BadUrl
-from drivers.line import Line
 from drivers.modbus.allowed import permit
 from drivers.modbus.options import Options, read_options
 from drivers.modbus.runtime.link import Link
 from drivers.modbus.runtime.orders import Orders
 from drivers.modbus.runtime.unit import Unit
-from drivers.runtime.lifeline import Lifeline
 from drivers.runtime.port import Clock, Port, SystemClock
+from drivers.runtime.served import Served
 from drivers.runtime.tcp import TcpPort
-from drivers.ups import Command, Identity, Settings, Snapshot, Verb
+from drivers.ups import Verb
 
 DEFAULT_PORT = 502
 SOCKET_PREFIX = "socket://"
 
 
-class _Met:
-    """The link with the unit at its end, as drivers.runtime.lifeline.Connection."""
-
-    def __init__(self, link: Link, unit: Unit) -> None:
-        self._link = link
-        self._unit = unit
-
-    @property
-    def is_open(self) -> bool:
-        return self._link.is_open
-
-    async def meet(self) -> None:
-        await self._link.open()
-        await self._unit.meet()
-
-    async def close(self) -> None:
-        await self._link.close()
-
-
-class ModbusDriver:
+class ModbusDriver(Served):
     """See drivers.driver.Driver. `chance` gives numbers from 0 to 1."""
 
     def __init__(
@@ -56,57 +36,19 @@ class ModbusDriver:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.url = url
-        self.transport = options.transport
-        self.pace: Pace = options.pace
-        self._clock = clock or SystemClock()
-        self._link = Link(port, options, self._clock, lambda write: permit(write, also_allowed))
-        self._unit = Unit(self._link, options, self._clock, pinned)
-        self._orders = Orders(self._link, self._unit, options, self._clock, also_allowed)
-        self._lifeline = Lifeline(
+        clock = clock or SystemClock()
+        link = Link(port, options, clock, lambda write: permit(write, also_allowed))
+        unit = Unit(link, options, clock, pinned)
+        orders = Orders(link, unit, options, clock, also_allowed)
+        super().__init__(
             url,
-            _Met(self._link, self._unit),
-            Line(options.pace.reconnect_s, chance),
-            self._clock,
-            self._link.counters,
+            options.transport,
+            options.pace,
+            (link, unit, orders),
+            clock=clock,
+            chance=chance,
             each_alone=options.one_request_per_connection,
         )
-
-    @property
-    def counters(self) -> LineCounters:
-        return self._link.counters
-
-    @property
-    def pinned(self) -> str | None:
-        return self._unit.pinned
-
-    async def connect(self) -> Identity:
-        return await self._lifeline.serve(self._known)
-
-    async def fast(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.fast)
-
-    async def full(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.full)
-
-    async def identify(self) -> Identity:
-        return await self._lifeline.serve(self._unit.identify)
-
-    async def settings(self) -> Settings:
-        return await self._lifeline.serve(self._unit.settings)
-
-    async def execute(self, command: Command) -> Report:
-        return await self._lifeline.serve(lambda: self._orders.execute(command))
-
-    def accept(self, serial: str) -> None:
-        self._unit.accept(serial)
-        self._lifeline.accepted()
-
-    async def close(self) -> None:
-        await self._lifeline.close()
-
-    async def _known(self) -> Identity:
-        return self._unit.identity
 
 
 def open_tcp(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> ModbusDriver:

@@ -66,6 +66,9 @@ class Unit:
         except (NoAnswer, BadAnswer):
             await self._link.verify()
 
+    async def known(self) -> Identity:
+        return self.identity
+
     async def identify(self) -> Identity:
         await self._read(INVENTORY)
         if SERIAL.address not in self._image:  # refused, which is not the same as blank

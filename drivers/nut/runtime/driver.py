@@ -7,40 +7,20 @@ import ssl
 from collections.abc import Callable
 
 from drivers import url as urls
-from drivers.driver import LineCounters, Pace, Report, Transport
-from drivers.line import Line
+from drivers.driver import Transport
 from drivers.nut.options import Options, read_options
 from drivers.nut.protocol import ANSWER_LIMIT
 from drivers.nut.runtime.link import Link, SecurablePort
 from drivers.nut.runtime.orders import Orders
 from drivers.nut.runtime.secrets import read_password, tls_context
 from drivers.nut.runtime.unit import Unit
-from drivers.runtime.lifeline import Lifeline
 from drivers.runtime.port import Clock, SystemClock
+from drivers.runtime.served import Served
 from drivers.runtime.tcp import TcpPort
-from drivers.ups import Command, Identity, Settings, Snapshot, Verb
+from drivers.ups import Verb
 
 
-class _Met:
-    """The link with the unit at its end, as drivers.runtime.lifeline.Connection."""
-
-    def __init__(self, link: Link, unit: Unit) -> None:
-        self._link = link
-        self._unit = unit
-
-    @property
-    def is_open(self) -> bool:
-        return self._link.is_open
-
-    async def meet(self) -> None:
-        await self._link.open()
-        await self._unit.meet()
-
-    async def close(self) -> None:
-        await self._link.close()
-
-
-class NutDriver:
+class NutDriver(Served):
     """See drivers.driver.Driver. `chance` gives numbers from 0 to 1."""
 
     def __init__(
@@ -56,49 +36,11 @@ class NutDriver:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.url = url
-        self.transport = Transport.TCP
-        self.pace: Pace = options.pace
         clock = clock or SystemClock()
-        self._link = Link(port, options, clock, context, password)
-        self._unit = Unit(self._link, options.name, clock, pinned)
-        self._orders = Orders(self._link, self._unit, options, clock, also_allowed)
-        line = Line(options.pace.reconnect_s, chance)
-        connection = _Met(self._link, self._unit)
-        self._lifeline = Lifeline(url, connection, line, clock, self._link.counters, each_alone=True)
-
-    @property
-    def counters(self) -> LineCounters:
-        return self._link.counters
-
-    @property
-    def pinned(self) -> str | None:
-        return self._unit.pinned
-
-    async def connect(self) -> Identity:
-        return await self._lifeline.serve(self._unit.known)
-
-    async def fast(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.fast)
-
-    async def full(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.full)
-
-    async def identify(self) -> Identity:
-        return await self._lifeline.serve(self._unit.identify)
-
-    async def settings(self) -> Settings:
-        return await self._lifeline.serve(self._unit.settings)
-
-    async def execute(self, command: Command) -> Report:
-        return await self._lifeline.serve(lambda: self._orders.execute(command))
-
-    def accept(self, serial: str) -> None:
-        self._unit.accept(serial)
-        self._lifeline.accepted()
-
-    async def close(self) -> None:
-        await self._lifeline.close()
+        link = Link(port, options, clock, context, password)
+        unit = Unit(link, options.name, clock, pinned)
+        parts = (link, unit, Orders(link, unit, options, clock, also_allowed))
+        super().__init__(url, Transport.TCP, options.pace, parts, clock=clock, chance=chance, each_alone=True)
 
 
 def open_nut(url: urls.Url, *, pinned: str | None, also_allowed: frozenset[Verb]) -> NutDriver:

@@ -7,13 +7,12 @@ import random
 from collections.abc import Callable
 
 from drivers import url as urls
-from drivers.driver import LineCounters, Pace, Report, Transport
+from drivers.driver import Transport
 from drivers.errors import BadUrl, DriverError
-from drivers.line import Line
-from drivers.runtime.lifeline import Lifeline
 from drivers.runtime.port import Clock, ListeningPort, SystemClock
+from drivers.runtime.served import Served
 from drivers.runtime.tcp import TcpPort
-from drivers.ups import Command, Identity, Settings, Snapshot, Verb
+from drivers.ups import Verb
 from drivers.upslink.options import BAUD, Options, read_options
 from drivers.upslink.runtime.link import Link
 from drivers.upslink.runtime.orders import Orders
@@ -24,26 +23,7 @@ ALERT_GAP_S = 0.5
 """Least time between two alerts that are told; a line that rings without end must not be asked without end."""
 
 
-class _Met:
-    """The link with the unit at its end, as drivers.runtime.lifeline.Connection."""
-
-    def __init__(self, link: Link, unit: Unit) -> None:
-        self._link = link
-        self._unit = unit
-
-    @property
-    def is_open(self) -> bool:
-        return self._link.is_open
-
-    async def meet(self) -> None:
-        await self._link.open()
-        await self._unit.meet()
-
-    async def close(self) -> None:
-        await self._link.close()
-
-
-class UpsLinkDriver:
+class UpsLinkDriver(Served):
     """See drivers.driver.Driver and Alerting. `chance` gives numbers from 0 to 1."""
 
     def __init__(
@@ -56,54 +36,13 @@ class UpsLinkDriver:
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.url = url
-        self.transport = Transport.SERIAL
-        self.pace: Pace = options.pace
         self._clock = clock or SystemClock()
         self._link = Link(port, options, self._clock)
-        self._unit = Unit(self._link, options, self._clock, pinned)
-        self._orders = Orders(self._link, self._unit, self._clock)
+        unit = Unit(self._link, options, self._clock, pinned)
+        orders = Orders(self._link, unit, self._clock)
+        parts = (self._link, unit, orders)
+        super().__init__(url, Transport.SERIAL, options.pace, parts, clock=self._clock, chance=chance)
         self._alerted_at = float("-inf")
-        self._lifeline = Lifeline(
-            url,
-            _Met(self._link, self._unit),
-            Line(options.pace.reconnect_s, chance),
-            self._clock,
-            self._link.counters,
-        )
-
-    @property
-    def counters(self) -> LineCounters:
-        return self._link.counters
-
-    @property
-    def pinned(self) -> str | None:
-        return self._unit.pinned
-
-    async def connect(self) -> Identity:
-        return await self._lifeline.serve(self._known)
-
-    async def fast(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.fast)
-
-    async def full(self) -> Snapshot:
-        return await self._lifeline.serve(self._unit.full)
-
-    async def identify(self) -> Identity:
-        return await self._lifeline.serve(self._unit.identify)
-
-    async def settings(self) -> Settings:
-        return await self._lifeline.serve(self._unit.settings)
-
-    async def execute(self, command: Command) -> Report:
-        return await self._lifeline.serve(lambda: self._orders.execute(command))
-
-    def accept(self, serial: str) -> None:
-        self._unit.accept(serial)
-        self._lifeline.accepted()
-
-    async def close(self) -> None:
-        await self._lifeline.close()
 
     async def alerted(self) -> None:
         """Come back once the unit has said an alert character that no reading has followed, or the line is lost;
@@ -112,16 +51,13 @@ class UpsLinkDriver:
         while self._link.is_open and not self._link.alerts:
             try:
                 await self._link.heard()
-                await self._lifeline.serve(self._link.listen)
+                await self.lifeline.serve(self._link.listen)
             except DriverError:
                 return
         if not self._link.is_open:
             await asyncio.get_running_loop().create_future()
         await self._clock.wait_until(self._alerted_at + ALERT_GAP_S)
         self._alerted_at = self._clock.monotonic()
-
-    async def _known(self) -> Identity:
-        return self._unit.identity
 
 
 def open_upslink(

@@ -91,6 +91,9 @@ class Unit:
             self._image.pop(query.char, None)
             return None
 
+    async def known(self) -> Identity:
+        return self.identity
+
     async def identify(self) -> Identity:
         await self.prove_serial()
         await self._read(plan.inventory(self.abilities))

@@ -281,7 +281,7 @@ def _following(reader: Reader, wanted: EventFilter) -> Iterator[EventRow]:
         yield from reader.events(wanted)
         wanted = msgspec.structs.replace(wanted, after_id=wanted.up_to_id, newest=None)
         while reader.version() == version:
-            time.sleep(FOLLOW_S)
+            time.sleep(FOLLOW_S)  # SQLite tells no other process of a commit
 
 
 @cloud.command("dead-letters")

@@ -111,7 +111,7 @@ class Ingest:
             self._commit(messages)
         except sqlite3.OperationalError:
             raise
-        except Exception:
+        except Exception:  # the loop of this process lives on, whatever one message holds
             log.exception("a transaction failed; its messages are taken one by one")
             for message in messages:
                 self._commit_or_bury(message)
@@ -121,7 +121,7 @@ class Ingest:
             self._commit([message])
         except sqlite3.OperationalError:
             raise
-        except Exception as error:
+        except Exception as error:  # as above: this message is set aside, with its reason
             log.exception("a message on %s can't be taken", message.topic)
             gateway, kind = parse_up(message.topic)
             letter = Letter(reason=f"not foreseen: {type(error).__name__}", raw=message.payload, lane=kind)

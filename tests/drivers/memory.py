@@ -152,46 +152,15 @@ def swallow_writes(request: bytes, answer: bytes) -> Arrivals:
     return [] if is_write(request) else undamaged(request, answer)
 
 
-class MemoryPort:
-    """The port interface, in memory. `damage` is what the line does to each answer."""
+class ArrivingLine:
+    """What every port in memory shares: bytes that arrive at their time, and a line that can be hung up."""
 
     name = "memory"
 
-    def __init__(self, clock: MemoryClock, unit: MemoryUnit, *, rtu: bool) -> None:
-        self.unit = unit
-        self.damage: Damage = undamaged
-        self.fail_to_open: DriverError | None = None
-        self.opened_at: list[float] = []
-        self.written_at: list[float] = []
+    def __init__(self, clock: MemoryClock) -> None:
         self.is_open = False
         self._clock = clock
-        self._rtu = rtu
         self._arrivals: Arrivals = []
-
-    async def open(self) -> None:
-        self.opened_at.append(self._clock.now)
-        if self.fail_to_open is not None:
-            raise self.fail_to_open
-        self.is_open = True
-        self._arrivals = []
-
-    async def close(self) -> None:
-        self.is_open = False
-
-    async def write(self, data: bytes) -> None:
-        self._check()
-        self.written_at.append(self._clock.now)
-        self.arrive(self.damage(data, self._answer(data)))
-
-    def _answer(self, frame: bytes) -> bytes:
-        if self._rtu:
-            assert crc16(frame[:-2]) == frame[-2:]
-            body = frame[:1] + self.unit.answer(frame[1:-2])
-            return body + crc16(body)
-        assert frame[2:4] == b"\0\0"
-        assert len(frame) == 6 + int.from_bytes(frame[4:6], "big")
-        pdu = self.unit.answer(frame[7:])
-        return frame[:4] + struct.pack(">H", len(pdu) + 1) + frame[6:7] + pdu
 
     def arrive(self, arrivals: Arrivals) -> None:
         """Bytes after so many seconds from now; none overtakes what was on its way before."""
@@ -207,6 +176,9 @@ class MemoryPort:
         if not self.is_open:
             raise PortLost(self.name, "the line was hung up")
 
+    async def close(self) -> None:
+        self.is_open = False
+
     async def read(self, deadline: float) -> bytes:
         self._check()
         if self._arrivals and self._arrivals[0][0] <= deadline:
@@ -221,3 +193,38 @@ class MemoryPort:
         here = [data for at, data in self._arrivals if at <= self._clock.now]
         self._arrivals = self._arrivals[len(here) :]
         return sum(map(len, here))
+
+
+class MemoryPort(ArrivingLine):
+    """The port interface, in memory. `damage` is what the line does to each answer."""
+
+    def __init__(self, clock: MemoryClock, unit: MemoryUnit, *, rtu: bool) -> None:
+        super().__init__(clock)
+        self.unit = unit
+        self.damage: Damage = undamaged
+        self.fail_to_open: DriverError | None = None
+        self.opened_at: list[float] = []
+        self.written_at: list[float] = []
+        self._rtu = rtu
+
+    async def open(self) -> None:
+        self.opened_at.append(self._clock.now)
+        if self.fail_to_open is not None:
+            raise self.fail_to_open
+        self.is_open = True
+        self._arrivals = []
+
+    async def write(self, data: bytes) -> None:
+        self._check()
+        self.written_at.append(self._clock.now)
+        self.arrive(self.damage(data, self._answer(data)))
+
+    def _answer(self, frame: bytes) -> bytes:
+        if self._rtu:
+            assert crc16(frame[:-2]) == frame[-2:]
+            body = frame[:1] + self.unit.answer(frame[1:-2])
+            return body + crc16(body)
+        assert frame[2:4] == b"\0\0"
+        assert len(frame) == 6 + int.from_bytes(frame[4:6], "big")
+        pdu = self.unit.answer(frame[7:])
+        return frame[:4] + struct.pack(">H", len(pdu) + 1) + frame[6:7] + pdu

@@ -104,7 +104,7 @@ class Door:
             admitted = await self._admitted(connection, peer)
             if admitted:
                 await self._serve(*admitted)
-        except Exception:
+        except Exception:  # top of a client's task: its end is not the others'
             logger.exception("%s: closed after an error of the broker's own", peer)
         finally:
             connection.close()

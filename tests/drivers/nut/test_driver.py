@@ -137,7 +137,7 @@ async def test_silence_costs_the_connection_and_a_late_answer_is_never_taken_for
 async def test_bytes_that_nobody_asked_for_cost_the_connection() -> None:
     bench = NutBench()
     await bench.driver.full()
-    bench.port.arrive(0.0, b'VAR rack ups.status "OB"\n')
+    bench.port.arrive([(0.0, b'VAR rack ups.status "OB"\n')])
     with pytest.raises(BadAnswer, match="nobody asked"):
         await bench.driver.fast()
     assert not bench.port.is_open

@@ -12,7 +12,7 @@ from drivers.ups import Command, Verb
 from drivers.upslink.options import read_options
 from drivers.upslink.runtime.driver import UpsLinkDriver
 from drivers.url import parse
-from tests.drivers.memory import MemoryClock
+from tests.drivers.memory import ArrivingLine, MemoryClock
 
 URL = "upslink:///dev/ttyS0"
 SERIAL = "WS9643050926"
@@ -150,28 +150,21 @@ def undamaged(_: str, answer: bytes) -> Arrivals:
     return [(0.04 + 0.007 * len(answer), answer)] if answer else []
 
 
-class MemoryLine:
+class MemoryLine(ArrivingLine):
     """The port interface, in memory. `damage` is what the line does to each answer."""
 
-    name = "memory"
-
     def __init__(self, clock: MemoryClock, unit: MemoryUnit) -> None:
+        super().__init__(clock)
         self.unit = unit
         self.damage: Damage = undamaged
         self.fail_to_open: DriverError | None = None
         self.sent: list[tuple[float, str]] = []
-        self.is_open = False
-        self._clock = clock
-        self._arrivals: Arrivals = []
 
     async def open(self) -> None:
         if self.fail_to_open is not None:
             raise self.fail_to_open
         self.is_open = True
         self._arrivals = []
-
-    async def close(self) -> None:
-        self.is_open = False
 
     async def write(self, data: bytes) -> None:
         self._check()
@@ -180,26 +173,6 @@ class MemoryLine:
             self.sent.append((self._clock.now, char))
             answer = self.unit.answer(char, self._clock.now).encode("latin-1")
             self.arrive(self.damage(char, answer))
-
-    def arrive(self, arrivals: Arrivals) -> None:
-        """Bytes after so many seconds from now; none overtakes what was on its way before."""
-        for delay, data in arrivals:
-            before = self._arrivals[-1][0] if self._arrivals else 0.0
-            if data:
-                self._arrivals.append((max(before, self._clock.now + delay), data))
-
-    def _check(self) -> None:
-        if not self.is_open:
-            raise PortLost(self.name, "the line was hung up")
-
-    async def read(self, deadline: float) -> bytes:
-        self._check()
-        if self._arrivals and self._arrivals[0][0] <= deadline:
-            at, data = self._arrivals.pop(0)
-            self._clock.now = max(self._clock.now, at)
-            return data
-        self._clock.now = max(self._clock.now, deadline)
-        return b""
 
     async def wait(self) -> None:
         self._check()

@@ -41,6 +41,20 @@ CloudUrl = Annotated[
         description="the broker as mqtts://HOST:PORT",
     ),
 ]
+EnrolmentUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https://(\[[0-9a-fA-F:.]+\]|[^/:@\s]+)(:[0-9]{1,5})?/?$",
+        description="the cloud's enrolment endpoint as https://HOST:PORT",
+    ),
+]
+ListenAddress = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(\[[0-9a-fA-F:.]+\]|[^/:@\s]+):[0-9]{1,5}$",
+        description="an address to listen at as 127.0.0.1:8480",
+    ),
+]
 UnitUrl = Annotated[
     str,
     msgspec.Meta(
@@ -52,11 +66,13 @@ Interval = Annotated[float, msgspec.Meta(ge=FASTEST_S, le=3600.0)]
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ca`: whom the broker's certificate must come from. `certificate` and `key`: the gateway's own."""
+    """`ca`: whom the broker's certificate must come from. `certificate` and `key`: the gateway's own. `issuer`: whom a
+    renewed certificate must come from."""
 
     ca: Path
     certificate: Path
     key: Path
+    issuer: Path | None = None
 
 
 class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,12 +96,24 @@ class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of `gateway.yaml`. `data`: the folder of the outbox."""
+    """All of `gateway.yaml`. `data`: the folder of the outbox.
+
+    `enrolment`: where certificates are renewed. `command_key`: the public key that orders are signed with; without it
+    none is taken. `policy`: which orders are allowed (S7); without it the quiet ones. `outbox_mb`: most that the outbox
+    file may hold. `socket`: of `gateway status`, by default in `data`. `status_page`: address of the local page, off by
+    default.
+    """
 
     gateway: GatewayName
     cloud: CloudUrl
     tls: Tls
     data: Path
+    enrolment: EnrolmentUrl | None = None
+    command_key: Path | None = None
+    policy: Path | None = None
+    outbox_mb: Annotated[int, msgspec.Meta(ge=16, le=65536)] = 512
+    socket: Path | None = None
+    status_page: ListenAddress | None = None
     units: Annotated[tuple[UnitSettings, ...], msgspec.Meta(max_length=HELLO_UNITS)] = ()
 
     def __post_init__(self) -> None:

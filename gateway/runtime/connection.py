@@ -52,7 +52,7 @@ class Listener(Protocol):
 
     def connected(self) -> None: ...
 
-    def received(self, payload: bytes) -> None: ...
+    def received(self, kind: Down, payload: bytes) -> None: ...
 
     def lost(self, why: str, hopeless: bool) -> None: ...
 
@@ -77,7 +77,8 @@ class Connection:
         self._trouble: _Trouble | None = None
         self._greeted = False
         self._subscribed = False
-        self._arrived: list[bytes] = []
+        self._arrived: list[tuple[Down, bytes]] = []
+        self._kinds = {topics.down(broker.gateway, kind): kind for kind in Down}
         self._client = self._make_client(conn)
 
     def open(self) -> None:
@@ -158,7 +159,7 @@ class Connection:
             self._trouble = _Trouble(refused, hopeless=reason.value in _NOT_AUTHORISED)
         else:
             self._greeted = True
-            client.subscribe(topics.down(self._broker.gateway, Down.ACK), qos=1)
+            client.subscribe([(topics.down(self._broker.gateway, kind), 1) for kind in Down])
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any) -> None:
         if any(reason.is_failure for reason in reasons):
@@ -168,8 +169,8 @@ class Connection:
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         # Nothing of ours is retained; what is, is another's (gateway-ota.md, section 0, fact 4).
-        if not message.retain:
-            self._arrived.append(bytes(message.payload))
+        if not message.retain and (kind := self._kinds.get(message.topic)):
+            self._arrived.append((kind, bytes(message.payload)))
 
     def _on_log(self, _client: Client, _data: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR and self._trouble is None:
@@ -207,8 +208,8 @@ class Connection:
             self._restart_care()
             self._listener.connected()
         arrived, self._arrived = self._arrived, []
-        for payload in arrived:
-            self._listener.received(payload)
+        for kind, payload in arrived:
+            self._listener.received(kind, payload)
         if self._client.want_write() and self._socket is not None:
             self._client.loop_write()
         if self._socket is None or self._trouble is not None:

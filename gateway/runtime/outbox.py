@@ -28,12 +28,17 @@ RETRY_S = 5.0
 PRUNE_EVERY_S = 600.0
 
 
+Also = Callable[[OutboxFile], None]
+"""What is written in the same transaction as some events; done again if that transaction has to be."""
+
+
 class _Debt(msgspec.Struct, frozen=True):
-    """Events to be written under their numbers in `stream`, and the units' states that belong to them."""
+    """Events to be written under their numbers in `stream`, and what belongs to them: units' states and more."""
 
     stream: str = ""
     entries: tuple[Entry, ...] = ()
     states: dict[str, bytes] = {}
+    also: tuple[Also, ...] = ()
 
 
 class Outbox:
@@ -55,12 +60,16 @@ class Outbox:
         lanes, self.units = await self.writer.submit(lambda file: (file.lanes(), file.units()))
         self.books = {lane: LaneBook(lane, lanes[lane], durable=lane is Lane.EVENTS) for lane in Lane}
 
-    def events(self, unit: str, records: Iterable[Record], state: bytes | None) -> None:
-        """Commit records together with the unit's state, at once; they are sent when the disk has them."""
+    def events(
+        self, unit: str, records: Iterable[Record], state: bytes | None = None, also: Also | None = None
+    ) -> None:
+        """Commit records together with the unit's state, and with what `also` writes, at once; they are sent when the
+        disk has them."""
         book = self.books[Lane.EVENTS]
         entries = tuple(book.append(raw, self._loop.time()) for raw in self._frozen(records))
         self.writer.withdraw(("state", unit))
-        self._commit(_Debt(book.stream, entries, {} if state is None else {unit: state}))
+        states = {} if state is None else {unit: state}
+        self._commit(_Debt(book.stream, entries, states, () if also is None else (also,)))
 
     def status(self, records: Iterable[Record]) -> None:
         """Send records at once; they go to disk only if they are not acknowledged in time."""
@@ -155,6 +164,8 @@ class Outbox:
             file.put(Lane.EVENTS, debt.stream, debt.entries, now_ms)
             for unit, state in debt.states.items():
                 file.put_state(unit, state)
+            for also in debt.also:
+                also(file)
 
         self.writer.submit(write).add_done_callback(lambda done: self._committed(done, debt))
 
@@ -181,7 +192,7 @@ class Outbox:
 
     def _pay(self) -> None:
         self._retry = None
-        if self._owed.entries or self._owed.states:
+        if self._owed.entries or self._owed.states or self._owed.also:
             self._commit(_Debt(self.books[Lane.EVENTS].stream))
 
     def _take_owed(self, debt: _Debt) -> _Debt:
@@ -189,7 +200,8 @@ class Outbox:
         written."""
         owed, self._owed = self._owed, _Debt()
         entries = owed.entries if owed.stream == debt.stream else ()
-        return _Debt(debt.stream, (*entries, *debt.entries), {**owed.states, **debt.states})
+        states = {**owed.states, **debt.states}
+        return _Debt(debt.stream, (*entries, *debt.entries), states, (*owed.also, *debt.also))
 
 
 def _nobody() -> None:

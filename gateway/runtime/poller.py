@@ -119,7 +119,10 @@ class Poller:
         before = self._state.power, self._state.cause
         await self._take(full)
         if not full and before != (self._state.power, self._state.cause):
-            await self._take(full=True)
+            full = True
+            await self._take(full)
+        if full:
+            self._met = await self.driver.connect() == self._identity
 
     async def _introduced(self) -> Identity:
         """Who answers, read twice where it is news. Raises Doubtful."""

@@ -17,6 +17,8 @@ from gateway.runtime.connection import Broker, Connection
 from gateway.runtime.outbox import Outbox
 from gateway.store.writer import nothing
 from gateway.uplink import Me, Uplink
+from gateway.wire.messages import Message
+from gateway.wire.topics import Down, Up
 
 logger = logging.getLogger("gateway.uplink")
 
@@ -35,7 +37,8 @@ _LEVELS = {
 
 
 class UplinkRunner:
-    """`on_ready` is called each time the cloud has answered a new connection's hello."""
+    """`on_ready` is called each time the cloud has answered a new connection's hello, `on_order` with what else it
+    says."""
 
     def __init__(
         self,
@@ -55,10 +58,22 @@ class UplinkRunner:
         self._on_ready = on_ready
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.on_order: Callable[[Down, bytes], None] = _nobody
         outbox.changed = self.appended
 
     def start(self) -> None:
         self._act(self.rules.started(self._clock.moment()))
+
+    def publish(self, kind: Up, message: Message, qos: int = 1) -> bool:
+        """A message that is no record; False if there is no connection, and nothing is kept."""
+        if self._connection is None or not self.rules.ready:
+            return False
+        self._connection.publish(kind, message, qos)
+        return True
+
+    @property
+    def conn(self) -> str:
+        return self.rules.conn
 
     def appended(self) -> None:
         self._act(self.rules.appended(self._clock.moment()))
@@ -68,7 +83,10 @@ class UplinkRunner:
     def connected(self) -> None:
         self._act(self.rules.connected(self._clock.moment()))
 
-    def received(self, payload: bytes) -> None:
+    def received(self, kind: Down, payload: bytes) -> None:
+        if kind is not Down.ACK:
+            self.on_order(kind, payload)
+            return
         before = self.rules.ready
         self._act(self.rules.received(payload, self._clock.moment()))
         if self.rules.ready and not before:
@@ -164,3 +182,7 @@ class UplinkRunner:
 
     def _tick(self) -> None:
         self._act(self.rules.tick(self._clock.moment()))
+
+
+def _nobody(_kind: Down, _payload: bytes) -> None:
+    """Before anybody takes orders."""

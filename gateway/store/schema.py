@@ -18,7 +18,7 @@ from gateway.wire.messages import Lane
 logger = logging.getLogger("gateway.outbox")
 
 FILE = "outbox.sqlite3"
-STEPS = ("1 lanes, records, losses, units",)
+STEPS = ("1 lanes, records, losses, units", "2 commands, audit, outages, notes")
 """Every step there ever was, oldest first. A file with another was written by a newer version."""
 
 migrations = Migrations("outbox")
@@ -55,6 +55,26 @@ def _first(db: Database) -> None:
         not_null=("last", "why"),
     )
     db.create_table("unit", {"name": str, "serial": str, "stranger": str, "state": bytes, "pace": bytes}, pk="name")
+
+
+@migrations(name=STEPS[1])
+def _second(db: Database) -> None:
+    """`command`: each order's id for good, so that none is executed twice. `audit`: a chain of digests. `outage`: what
+    the black box kept. `note`: small things that must outlive the process, by name."""
+    db.create_table(
+        "command",
+        {"id": str, "unit": str, "stage": str, "body": bytes, "received_at": int},
+        pk="id",
+        not_null=("unit", "stage", "body", "received_at"),
+    )
+    db.create_table("audit", {"number": int, "line": str, "digest": str}, pk="number", not_null=("line", "digest"))
+    db.create_table(
+        "outage",
+        {"id": str, "unit": str, "began_at": int, "open": int, "body": bytes},
+        pk="id",
+        not_null=("unit", "began_at", "open", "body"),
+    ).create_index(["began_at"])
+    db.create_table("note", {"name": str, "value": bytes}, pk="name", not_null=("value",))
 
 
 def prepare(data: Path) -> Path:

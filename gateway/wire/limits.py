@@ -38,6 +38,22 @@ DEFLATE_FROM_BYTES = 2 * 1024
 RESEND_AFTER_S = 5.0
 """What is unacknowledged for so long is sent again."""
 
+HEALTH_S = 60.0
+
+ORDER_BYTES = 2 * 1024
+"""Most bytes of what an envelope signs; an order has about 400."""
+
+ENVELOPE_BYTES = 8 * 1024
+SIGNATURES = 4
+CHALLENGE_S = 60.0
+"""How long a challenge is good for, by the gateway's monotonic clock (S9)."""
+
+DETAIL_LENGTH = 256
+"""Most characters of a sentence about a command."""
+
+TRACE_POINTS = 160
+"""Most points of an outage's trace: below RECORD_BYTES with the longest numbers."""
+
 HEARTBEAT_S = 30.0
 LOST_AFTER_S = 90.0
 """A gateway is lost this long after its last word."""

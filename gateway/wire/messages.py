@@ -37,6 +37,9 @@ class Kind(StrEnum):
     STATUS = "status"
     IDENTITY = "identity"
     GAP = "gap"
+    CLOCK = "clock"
+    OUTAGE = "outage"
+    COMMAND = "command"
 
 
 class Clock(StrEnum):
@@ -102,6 +105,18 @@ class GapBody(Message, frozen=True, kw_only=True, omit_defaults=True, rename={"f
 
     first: Sequence
     last: Sequence
+    why: ShortText
+
+
+class ClockBody(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The clock was set: the record's own stamp is right from now on (Kind.CLOCK, events lane).
+
+    An earlier record of the same boot whose clock was not synchronised is dated by the difference of the two `mono`.
+    `moved_ms`: by how much the clock jumped, forward or back. `why`: `set` (synchronised for the first time in this
+    boot) or `stepped` (a synchronised clock jumped).
+    """
+
+    moved_ms: int
     why: ShortText
 
 

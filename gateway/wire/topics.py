@@ -23,12 +23,15 @@ class Up(StrEnum):
     EVENTS = "events"
     STATUS = "status"
     HEALTH = "health"
+    CHALLENGE = "challenge"
 
 
 class Down(StrEnum):
     """Kinds of message a gateway receives."""
 
     ACK = "ack"
+    CHALLENGE = "challenge"
+    COMMAND = "command"
 
 
 def is_gateway_name(name: str) -> bool:

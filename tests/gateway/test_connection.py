@@ -17,7 +17,7 @@ from gateway.runtime.connection import Broker, Connection
 from gateway.runtime.tls import client_context
 from gateway.settings import GatewaySettings
 from gateway.wire.messages import Heartbeat, Offline
-from gateway.wire.topics import Up
+from gateway.wire.topics import Down, Up
 
 CONNACK = b"\x20\x02\x00\x00"
 SUBACK = b"\x90\x03\x00\x01\x01"
@@ -33,7 +33,8 @@ class Heard:
     def connected(self) -> None:
         self.told.put_nowait(("connected",))
 
-    def received(self, payload: bytes) -> None:
+    def received(self, kind: Down, payload: bytes) -> None:
+        assert kind is Down.ACK
         self.told.put_nowait(("received", payload))
 
     def lost(self, why: str, hopeless: bool) -> None:

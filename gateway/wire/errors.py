@@ -3,7 +3,8 @@
 WireError
 ├── BadTopic      the topic is none of ours
 ├── TooLarge      over a limit of `limits`
-└── Malformed     does not parse, or breaks a rule of the message
+├── Malformed     does not parse, or breaks a rule of the message
+└── BadSignature  it is not from whom it says, or not as that one wrote it
 """
 
 from __future__ import annotations
@@ -26,4 +27,8 @@ class TooLarge(WireError):
 
 
 class Malformed(WireError):
+    pass
+
+
+class BadSignature(WireError):
     pass

@@ -35,6 +35,9 @@ SEQUENCE_MAX = 2**63 - 1
 DEFLATE_FROM_BYTES = 2 * 1024
 """A batch smaller than this goes as it is: a live event gains nothing from deflation."""
 
+INSTANT_MAX = 253_402_300_799_999
+"""UTC milliseconds at the end of year 9999."""
+
 RESEND_AFTER_S = 5.0
 """What is unacknowledged for so long is sent again."""
 
@@ -51,8 +54,22 @@ CHALLENGE_S = 60.0
 DETAIL_LENGTH = 256
 """Most characters of a sentence about a command."""
 
-TRACE_POINTS = 160
+TRACE_POINTS = 140
 """Most points of an outage's trace: below RECORD_BYTES with the longest numbers."""
+
+TOKEN_LENGTH = 1024
+"""Most characters of an enrolment token; the longest host name makes about 850."""
+
+PEM_LENGTH = 4 * 1024
+"""Most characters of a certificate, a signing request or a public key; ours have under 1200."""
+
+ROOT_METADATA_LENGTH = 32 * 1024
+
+ENROLMENT_BYTES = 64 * 1024
+"""Most bytes of an answer of the enrolment endpoint; of a request half of it."""
+
+NONCE_S = 60.0
+"""How long a nonce of the enrolment endpoint is good for."""
 
 HEARTBEAT_S = 30.0
 LOST_AFTER_S = 90.0

@@ -18,7 +18,7 @@ Scalar = str | int | float | bool | None
 StreamName = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=limits.SEQUENCE_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=limits.SEQUENCE_MAX)]
-Instant = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+Instant = Annotated[int, msgspec.Meta(ge=0, le=limits.INSTANT_MAX)]
 """UTC milliseconds, up to the end of year 9999."""
 ShortText = Annotated[str, msgspec.Meta(max_length=limits.TEXT_LENGTH)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -48,7 +47,7 @@ class Order(Message, frozen=True, kw_only=True, omit_defaults=True):
     use_off_delay: bool = False
     use_on_delay: bool = False
     cold_boot: bool = False
-    value: Annotated[str, msgspec.Meta(max_length=limits.TEXT_LENGTH)] | int | date | None = None
+    value: Annotated[str, msgspec.Meta(max_length=limits.TEXT_LENGTH)] | int | None = None
 
 
 class Signature(Message, frozen=True, kw_only=True, omit_defaults=True):

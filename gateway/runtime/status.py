@@ -1,0 +1,96 @@
+"""`gateway status` asks here: a unix socket, a line in, JSON lines out. No network, no way to change anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from gateway.errors import CannotStart
+from gateway.view import GatewayView
+
+logger = logging.getLogger("gateway.status")
+
+VIEW, WATCH = b"view", b"watch"
+LINE_BYTES = 64
+ASK_S = 5.0
+"""How long a client may take for its question, and for reading an answer."""
+EVERY_S = 1.0
+CLIENTS = 16
+MODE = 0o660
+
+View = Callable[[], Awaitable[GatewayView]]
+
+
+class StatusSocket:
+    """Serves until `close`. A socket that a dead gateway left is replaced."""
+
+    def __init__(self, path: Path, view: View) -> None:
+        self.path = path
+        self._view = view
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Raises CannotStart."""
+        try:
+            self._remove_stale()
+            self._server = await asyncio.start_unix_server(self._welcome, self.path, limit=LINE_BYTES)
+            self.path.chmod(MODE)
+        except OSError as error:
+            raise CannotStart(f"{self.path}: no status socket can be made: {error.strerror}") from error
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in [*self._clients]:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
+
+    def _remove_stale(self) -> None:
+        if not self.path.exists():
+            return
+        if not stat.S_ISSOCK(self.path.stat().st_mode):
+            raise CannotStart(f"{self.path}: is there and no socket; name another path (socket)")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            with suppress(ConnectionRefusedError):
+                probe.connect(str(self.path))
+                raise CannotStart(f"{self.path}: another program listens there")
+        self.path.unlink()
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or len(self._clients) >= CLIENTS:
+            writer.close()
+            return
+        self._clients.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client is gone, too slow, or says what is no question: nothing to tell anybody
+        except Exception:  # top of a client's task: its end is not the gateway's
+            logger.exception("a status view failed")
+        finally:
+            self._clients.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(ASK_S):
+            question = (await reader.readline()).strip()
+        if question not in (VIEW, WATCH):
+            return
+        while True:
+            writer.write(msgspec.json.encode(await self._view()) + b"\n")
+            async with asyncio.timeout(ASK_S):
+                await writer.drain()
+            if question == VIEW:
+                return
+            await asyncio.sleep(EVERY_S)

@@ -58,5 +58,5 @@ class Refusals:
         self._counts.clear()
 
     def believed(self, block: Block) -> bool:
-        """True if asking for this block again would be a waste."""
+        """True if it was refused often enough in a row to go on without it."""
         return self._counts.get(block, 0) >= REFUSALS_THAT_COUNT

@@ -41,7 +41,7 @@ class FaultyUnit:
     """One unit on one wire: `faults` spoils it, `witness` reads the same unit on a wire of its own."""
 
     def __init__(self, engine: Engine, faults: WireFaults, url: str, witness: Driver) -> None:
-        self.engine, self.faults, self.url, self._witness = engine, faults, url, witness
+        self.engine, self.faults, self.url, self.witness = engine, faults, url, witness
         self.driver = open_driver(url)
         self.other: Driver | None = None
 
@@ -50,7 +50,7 @@ class FaultyUnit:
 
     async def truth(self) -> Snapshot:
         """What a wire without faults shows now."""
-        return bare(await self._witness.full())
+        return bare(await self.witness.full())
 
     def count_down(self) -> None:
         """Set a shutdown going, whose countdown then stands still as all physics do."""
@@ -75,7 +75,7 @@ class FaultyUnit:
 
     async def close(self) -> None:
         await self.driver.close()
-        await self._witness.close()
+        await self.witness.close()
 
 
 def base_seed() -> int:

@@ -82,8 +82,8 @@ class MemoryUnit:
     """Registers behind function codes 3, 6 and 16.
 
     `requests` is what arrived, in order: function, address, words (of a read its count). `refuse` holds
-    exception codes by function and address. `effects`: what registers read once an address was written.
-    `stubborn` registers keep their value.
+    exception codes by function and address; no read may touch a register that it `lacks`. `effects`: what registers
+    read once an address was written. `stubborn` registers keep their value.
     """
 
     def __init__(self, image: dict[int, int] | None = None) -> None:
@@ -91,6 +91,7 @@ class MemoryUnit:
         self.requests: list[tuple[int, int, tuple[int, ...]]] = []
         self.refuse: dict[tuple[int, int], int] = {}
         self.refuse_longer_than = 125
+        self.lacks: set[int] = set()
         self.effects: dict[int, dict[int, int]] = {}
         self.stubborn: set[int] = set()
 
@@ -103,7 +104,7 @@ class MemoryUnit:
         if function == 3:
             (count,) = struct.unpack(">H", pdu[3:5])
             self.requests.append((3, address, (count,)))
-            if count > self.refuse_longer_than:
+            if count > self.refuse_longer_than or not self.lacks.isdisjoint(range(address, address + count)):
                 return bytes([0x83, 2])
             data = [self.image.get(at, 0xFFFF) for at in range(address, address + count)]
             body = struct.pack(f">BB{count}H", 3, 2 * count, *data)

@@ -135,14 +135,26 @@ async def test_a_unit_that_refuses_even_its_status_word_is_an_error() -> None:
         await bench.driver.full()
 
 
-async def test_a_row_that_the_unit_lacks_costs_no_reading_and_is_not_asked_for_again() -> None:
+async def test_a_row_that_the_unit_lacks_costs_one_request_and_no_reading() -> None:
     bench = DriverBench(TCP)
+    bench.unit.refuse[3, 512] = 2
+    assert (await bench.driver.connect()).product_id is None
+    for _ in range(3):
+        bench.reads()
+        assert (await bench.driver.full()).state is State.ONLINE
+        assert bench.reads() == [(0, 27), (128, 44), (512, 1)]
+
+
+async def test_where_each_request_has_its_price_a_row_that_the_unit_lacks_is_not_asked_for_again() -> None:
+    bench = DriverBench(TCP + "?one_request_per_connection=true")
     bench.unit.refuse[3, 512] = 2
     assert (await bench.driver.connect()).product_id is None
     await bench.driver.identify()
     bench.reads()
     await bench.driver.identify()
     assert bench.reads() == [(516, 120)]
+    await bench.driver.full()
+    assert bench.reads() == [(564, 8), (0, 27), (128, 44)]
 
 
 async def test_groups_are_found_by_their_status_where_the_relay_register_says_nothing() -> None:

@@ -28,7 +28,7 @@ async def test_a_value_that_was_answered_before_cannot_be_lacking_only_refused_f
     assert (128, 44) in bench.reads(), "nothing was learnt from what ended in an error"
 
 
-async def test_what_was_refused_since_the_unit_was_met_is_asked_for_again_after_a_minute() -> None:
+async def test_what_was_refused_since_the_unit_was_met_is_asked_for_again_by_each_full_reading() -> None:
     bench = DriverBench()
     await bench.driver.connect()
     bench.unit.refuse_longer_than, bench.unit.refuse[BATTERY_TEMP] = 2, 2
@@ -36,9 +36,45 @@ async def test_what_was_refused_since_the_unit_was_met_is_asked_for_again_after_
         assert (await bench.driver.full()).battery_temp_c is None
     bench.unit.refuse_longer_than = 125
     bench.unit.refuse.clear()
-    assert (await bench.driver.full()).battery_temp_c is None
+    assert (await bench.driver.full()).battery_temp_c is not None
+    bench.clock.now += 60
+    bench.reads()
+    await bench.driver.full()
+    assert bench.reads() == [(0, 27), (128, 44)], "in one request each again after a minute at the latest"
+
+
+async def test_where_each_request_has_its_price_a_refused_row_is_asked_for_again_after_a_minute() -> None:
+    bench = DriverBench("modbus+tcp://10.0.0.5?one_request_per_connection=true")
+    await bench.driver.connect()
+    bench.unit.lacks = {135}
+    begun = bench.clock.now
+    while bench.clock.now < begun + 120:
+        assert (await bench.driver.full()).battery_temp_c is None
+    assert 2 <= bench.reads().count((135, 1)) <= 6
+    bench.unit.lacks.clear()
     bench.clock.now += 60
     assert (await bench.driver.full()).battery_temp_c is not None
+
+
+@pytest.mark.parametrize("read", ["full", "settings"])
+async def test_an_inventory_that_was_refused_in_part_is_completed_and_only_by_what_lacks(read: str) -> None:
+    bench = DriverBench()
+    whole = await DriverBench().driver.connect()
+    lacking = [(512, 1), (588, 1), (590, 1), (596, 8)]
+    bench.unit.lacks = {address for address, _ in lacking}
+    met = await bench.driver.connect()
+    assert (met.serial, met.product_id, met.apparent_power_va, met.name) == (SERIAL, None, None, None)
+    bench.unit.lacks = {512}
+    bench.reads()
+    await getattr(bench.driver, read)()
+    assert bench.reads()[-4:] == lacking
+    assert (await bench.driver.connect()).product_id is None
+    bench.unit.lacks.clear()
+    await getattr(bench.driver, read)()
+    assert bench.reads()[-1:] == [(512, 1)]
+    assert await bench.driver.connect() == whole
+    await getattr(bench.driver, read)()
+    assert (512, 1) not in bench.reads()
 
 
 @pytest.mark.parametrize("pinned", [SERIAL, None], ids=["pinned", "first contact"])

@@ -22,6 +22,7 @@ from drivers.smartups.registers import (
     STATUS,
     Block,
     register,
+    rows_in,
 )
 from drivers.ups import Identity, Settings, Snapshot
 
@@ -29,8 +30,9 @@ LONGER_FAST_STATUS = Block(0, 5)
 """Takes turns with registers 0 to 2 on a serial line: a repeated or late answer to the last fast reading
 never fits the next one.
 """
+INVENTORY_ROWS = (*rows_in(PRODUCT_ID), *rows_in(INVENTORY))
 REASK_S = 60.0
-"""How long a block that was refused is not asked for: a unit may have refused everything when it was met."""
+"""How long a block is read in parts: a unit may have refused everything when it was met."""
 
 
 class Unit:
@@ -83,6 +85,15 @@ class Unit:
         self.identity = identity
         return identity
 
+    async def _complete(self) -> None:
+        """The rows of the inventory that were refused when the unit was met, until they are answered."""
+        lacking = [row for row in INVENTORY_ROWS if row.address not in self._image]
+        if not lacking or self._options.one_request_per_connection:
+            return
+        for row in lacking:
+            await self._read_if_there(Block(row.address, row.words))
+        self.identity = decode.identity(self._image)
+
     async def prove_serial(self) -> str | None:
         """Read the serial number again and hold it against the pinned one (S3). Raises IdentityChanged."""
         serial = await self._serial()
@@ -126,11 +137,13 @@ class Unit:
             self._reask_at = self._clock.monotonic() + REASK_S
         await self._read(STATUS)
         await self._read(DYNAMIC)
+        await self._complete()
         self._full_at = self._clock.utc()
         return self._snapshot(self._full_at)
 
     async def settings(self) -> Settings:
         await self._read(ALL_SETTINGS)
+        await self._complete()
         return decode.settings(self._image)
 
     def _snapshot(self, at: datetime) -> Snapshot:
@@ -158,8 +171,8 @@ class Unit:
             raise
 
     async def _read_if_there(self, block: Block) -> None:
-        """A row that was refused for good is not asked for again."""
-        if halves(block) or not self._refusals.believed(block):
+        """Where each request has its price, a row that was refused for good is not asked for again."""
+        if not self._options.one_request_per_connection or halves(block) or not self._refusals.believed(block):
             await self._read_parts(block, needed=False)
 
     async def _read_parts(self, block: Block, *, needed: bool) -> None:

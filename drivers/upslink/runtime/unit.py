@@ -15,27 +15,23 @@ from drivers.upslink.characters import CAPABILITIES, QUERIES, Query
 from drivers.upslink.options import Options
 from drivers.upslink.runtime.link import Link
 
+CODES, LIST = "Vb", "a"
+"""What tells which unit it is, and the question for what it understands."""
 STATUS = QUERIES["Q"]
 SERIAL = QUERIES["n"]
-REFUSALS_THAT_COUNT = 2
-"""A listed value that answers NA so often in a row is not asked for again on this connection."""
 REFUSALS_OF_A_KNOWN = 3
-"""And a value that was answered before only counts as gone after so many."""
-REASK_S = 60.0
-"""How long it is not asked for: a unit may have refused everything when it was met."""
+"""A value that was answered before only counts as gone when NA was said so often in a row."""
 CLEARINGS_THAT_END = 3
 """A line that has to be cleared more often in one reading is not worth reading on."""
 LOOKS = 4
 """Most times that one reading asks for the status because alerts keep coming or it does not settle."""
-MAY_COME = frozenset("QG")
-"""Values whose NA means "not known yet" (5.4)."""
 
 
 class Unit:
     def __init__(self, link: Link, options: Options, clock: Clock, pinned: str | None) -> None:
         self.pinned = pinned
         self.identity = Identity()
-        self.abilities = Abilities()
+        self.abilities = able.VERY_OLD
         self._link = link
         self._options = options
         self._clock = clock
@@ -43,33 +39,38 @@ class Unit:
         self._full_at: datetime | None = None
         self._refusals: dict[str, int] = {}
         self._given: set[str] = set()
-        self._reask_at = float("-inf")
+        self._silent: set[str] = set()
 
     async def meet(self) -> None:
         """On each connection: what it understands, then who it is."""
         self._refusals.clear()
         self._given.clear()
+        self._silent.clear()
         if self.pinned is None:
             self._forget()
-        self.abilities = await self._with_values(await self._understands())
-        self._image = {char: reply for char, reply in self._image.items() if char in self._may_be_asked}
+        for char in (*CODES, LIST, CAPABILITIES):
+            self._image.pop(char, None)
+        self.abilities = able.VERY_OLD
+        await self._learn()
+        await self._learn_values()
         await self.identify()
 
-    @property
-    def _may_be_asked(self) -> frozenset[str]:
-        return self.abilities.characters | frozenset("Vb")
+    async def _learn(self) -> None:
+        """What it understands. A unit may refuse all of it when it is met, so this goes on until it has told."""
+        if self.abilities is able.VERY_OLD:
+            self.abilities = await self._understands()
+            asked = self.abilities.characters | frozenset(CODES)
+            self._image = {char: reply for char, reply in self._image.items() if char in asked}
 
     async def _understands(self) -> Abilities:
         """Units with a code of the table are never asked `a`, as NUT has it; old ones without are silent or say
         NA.
         """
-        code = await self._if_there(QUERIES["V"])
-        if code and (known := able.known(code)):
-            return known
-        firmware = await self._if_there(QUERIES["b"])
-        if firmware and (known := able.known(firmware)):
-            return known
-        told = await self._if_there(QUERIES["a"])
+        for char in CODES:
+            code = await self._if_there(char)
+            if code and (known := able.known(code)):
+                return known
+        told = await self._if_there(LIST)
         if told is None:
             return able.VERY_OLD
         try:
@@ -77,18 +78,20 @@ class Unit:
         except ValueError as error:
             raise BadAnswer(self._link.name, f"the reply to 'a': {error}") from None
 
-    async def _with_values(self, abilities: Abilities) -> Abilities:
-        if CAPABILITIES not in abilities.characters:
-            return abilities
-        reply = await self._if_there(QUERIES[CAPABILITIES])
-        return able.with_values(abilities, reply, decode.locale(self._image)) if reply else abilities
+    async def _learn_values(self) -> None:
+        if CAPABILITIES in self.abilities.characters and (reply := await self._if_there(CAPABILITIES)):
+            self.abilities = able.with_values(self.abilities, reply, decode.locale(self._image))
 
-    async def _if_there(self, query: Query) -> str | None:
-        """None too if the unit stays silent, which costs a look whether it is there at all."""
+    async def _if_there(self, char: str) -> str | None:
+        """Asked until this connection's unit has answered. None too if it stays silent, which costs a look whether
+        it is there at all, and so is asked once.
+        """
+        if char in self._image or char in self._silent:
+            return self._image.get(char)
         try:
-            return await self._ask(query)
+            return await self._ask(QUERIES[char])
         except NoAnswer:
-            self._image.pop(query.char, None)
+            self._silent.add(char)
             return None
 
     async def known(self) -> Identity:
@@ -99,6 +102,16 @@ class Unit:
         await self._read(plan.inventory(self.abilities))
         self.identity = decode.identity(self._image, self.abilities)
         return self.identity
+
+    async def _complete(self) -> None:
+        """What was refused when the unit was met is asked for again; nothing is sent where all was answered."""
+        await self._learn()
+        if SERIAL.char in self.abilities.characters - self._image.keys():
+            await self.prove_serial()
+        lacking = [query for query in plan.inventory(self.abilities) if query.char not in self._image]
+        await self._read(lacking)
+        await self._learn_values()
+        self.identity = decode.identity(self._image, self.abilities)
 
     async def prove_serial(self) -> str | None:
         """Read the serial number again and hold it against the pinned one (S3). Raises IdentityChanged.
@@ -137,14 +150,13 @@ class Unit:
         return self._snapshot(self._clock.utc())
 
     async def full(self) -> Snapshot:
-        if self._clock.monotonic() >= self._reask_at:
-            self._refusals.clear()
-            self._reask_at = self._clock.monotonic() + REASK_S
+        await self._complete()
         await self._read(plan.full(self.abilities, minmax=self._options.minmax))
         self._full_at = self._clock.utc()
         return self._snapshot(self._full_at)
 
     async def settings(self) -> Settings:
+        await self._complete()
         await self._read(plan.settings(self.abilities))
         return decode.settings(self._image)
 
@@ -160,13 +172,10 @@ class Unit:
                 raise BadAnswer(self._link.name, "the line is never clean for long")
             if query is STATUS:
                 await self._status()
-            elif self._refusals.get(query.char, 0) < self._patience_with(query):
+            else:
                 await self._ask(query)
                 if self._link.alerts:
                     await self._status()
-
-    def _patience_with(self, query: Query) -> int:
-        return REFUSALS_OF_A_KNOWN if query.char in self._given else REFUSALS_THAT_COUNT
 
     async def _status(self) -> None:
         """The status, again while alerts come. One that is news has to be said twice, with what belongs to a
@@ -203,9 +212,9 @@ class Unit:
 
     def _refused(self, query: Query) -> None:
         """The value is not there. Raises BadAnswer if it was there before, until that is said often enough."""
-        count = 0 if query.char in MAY_COME else self._refusals.get(query.char, 0) + 1
+        count = self._refusals.get(query.char, 0) + 1
         self._refusals[query.char] = count
-        if query.char in self._given and 0 < count < REFUSALS_OF_A_KNOWN:
+        if query.char in self._given and count < REFUSALS_OF_A_KNOWN:
             raise BadAnswer(self._link.name, f"NA to {query.char!r}, which was answered before")
         self._image.pop(query.char, None)
 

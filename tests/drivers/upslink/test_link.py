@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import BadAnswer, DriverError, IdentityChanged, LineDown, NoAnswer, PortLost
-from drivers.ups import Cause, Flag, Snapshot, State
+from drivers.ups import Cause, Flag, Outcome, Snapshot, State, Verb
 from drivers.upslink.characters import ALERTS
+from tests.drivers.faulty_unit import bare
 from tests.drivers.memory import START
-from tests.drivers.upslink.memory import SERIAL, URL, Arrivals, Bench, MemoryUnit, undamaged
+from tests.drivers.upslink.memory import LISTED, SERIAL, URL, Arrivals, Bench, MemoryUnit, command, undamaged
 
 
 def on(char: str, arrivals: Callable[[bytes], Arrivals]) -> Callable[[str, bytes], Arrivals]:
@@ -197,17 +198,96 @@ async def test_a_value_that_is_not_available_for_now_comes_back() -> None:
     assert (await bench.driver.full()).input_v == 118.3
 
 
-async def test_a_value_that_is_listed_and_never_available_is_not_asked_for_for_ever() -> None:
+async def test_a_value_that_is_listed_and_not_available_is_asked_for_by_each_full_reading() -> None:
     bench = Bench()
     await bench.driver.connect()
-    del bench.unit.values["F"], bench.unit.values["G"]
-    for _ in range(2):
+    kept = {char: bench.unit.values.pop(char) for char in "FG"}
+    for _ in range(5):
+        bench.asked()
         assert (await bench.driver.full()).input_hz is None
+        assert bench.asked().count("F") == 1
+    bench.unit.values.update(kept)
+    snapshot = await bench.driver.full()
+    assert (snapshot.input_hz, snapshot.cause) == (60.0, Cause.RAPID_INPUT_VOLTAGE_CHANGE)
+
+
+def refusing(bench: Bench, chars: str) -> None:
+    bench.unit.says.update(dict.fromkeys(chars, "NA\r\n"))
+
+
+@pytest.mark.parametrize("read", ["full", "settings"])
+async def test_a_unit_that_refused_everything_new_when_it_was_met_is_known_with_the_next_reading(read: str) -> None:
+    bench, sound = Bench(), Bench()
+    whole = await sound.driver.connect()
+    refusing(bench, "Vba\x1an\x01mcx")
+    met = await bench.driver.connect()
+    assert (met.serial, met.model, met.firmware, bench.driver.pinned) == (None, None, None, None)
+    bench.unit.says.clear()
+    await getattr(bench.driver, read)()
+    assert await bench.driver.connect() == whole
+    assert bench.driver.pinned == SERIAL
+    assert bare(await bench.driver.full()) == bare(await sound.driver.full())
+    assert (await bench.driver.execute(command(Verb.SET_TRANSFER_HIGH, value=138))).outcome is Outcome.DONE
     bench.asked()
     await bench.driver.full()
-    asked = bench.asked()
-    assert "F" not in asked
-    assert "G" in asked
+    assert not set("Vba\x1an\x01mcx") & set(bench.asked())
+
+
+async def test_the_values_of_a_setting_are_those_of_the_locale_that_came_late() -> None:
+    """The firmware's last character names the groups of ^Z (11)."""
+    bench = Bench()
+    refusing(bench, "Vb")
+    await bench.driver.connect()
+    bench.unit.says.clear()
+    await bench.driver.full()
+    done = await bench.driver.execute(command(Verb.SET_TRANSFER_HIGH, value=138))
+    assert done.outcome is Outcome.DONE
+
+
+async def test_a_unit_of_the_table_that_refused_its_code_is_asked_what_it_lists_and_nothing_more() -> None:
+    unit = MemoryUnit(listed=None)
+    unit.values.update({"V": "8TI", "/": "00.88"})
+    bench = Bench(unit=unit)
+    refusing(bench, "V")
+    assert (await bench.driver.full()).output_a == 0.88
+    bench.unit.says.clear()
+    snapshot = await bench.driver.full()
+    assert (snapshot.runtime_s, snapshot.output_a) == (327 * 60, None)
+    bench.asked()
+    await bench.driver.full()
+    assert not set("Vba\x1a/") & set(bench.asked())
+
+
+async def test_a_unit_that_was_silent_when_asked_for_its_list_is_not_asked_again_on_this_connection() -> None:
+    bench = Bench(unit=MemoryUnit(listed=None))
+    bench.unit.says["a"] = ""
+    await bench.driver.connect()
+    bench.asked()
+    await bench.driver.full()
+    assert "a" not in bench.asked()
+    await met_again(bench)
+    assert "a" in bench.asked()
+
+
+async def test_a_unit_that_understands_something_else_since_the_line_was_lost_is_taken_at_its_word() -> None:
+    bench = Bench()
+    assert (await bench.driver.full()).input_hz == 60.0
+    bench.unit.listed = LISTED.replace("F", "")
+    bench.unit.values["V"] = "FWI"
+    bench.unit.capabilities = "#uD13132"
+    await met_again(bench)
+    assert (await bench.driver.full()).input_hz is None
+    refused = await bench.driver.execute(command(Verb.SET_TRANSFER_HIGH, value=138))
+    assert refused.outcome is Outcome.REFUSED
+
+
+async def met_again(bench: Bench) -> None:
+    """The line is lost and back."""
+    bench.line.is_open = False
+    with pytest.raises(PortLost):
+        await bench.driver.fast()
+    bench.clock.now += 60
+    await bench.driver.connect()
 
 
 async def test_three_silences_in_a_row_lose_the_line() -> None:
@@ -221,15 +301,16 @@ async def test_three_silences_in_a_row_lose_the_line() -> None:
     assert not bench.line.is_open
 
 
-async def test_a_value_that_was_there_is_gone_only_when_that_was_said_three_times() -> None:
+@pytest.mark.parametrize(("char", "field"), [("F", "input_hz"), ("G", "cause")])
+async def test_a_value_that_was_there_is_gone_only_when_that_was_said_three_times(char: str, field: str) -> None:
     bench = Bench()
-    await bench.driver.full()
-    del bench.unit.values["F"], bench.unit.values["G"]
+    assert getattr(await bench.driver.full(), field) is not None
+    del bench.unit.values[char]
     for _ in range(2):
         with pytest.raises(BadAnswer, match="which was answered before"):
             await bench.driver.full()
     snapshot = await bench.driver.full()
-    assert (snapshot.input_hz, snapshot.cause) == (None, None)
+    assert getattr(snapshot, field) is None
     assert snapshot.input_v == 118.3
 
 

@@ -2,10 +2,14 @@
 
 GatewayError
 ├── CannotStart        files, keys or settings with which the gateway must not run
+├── NotReloaded        new settings that can't be taken; the old ones go on
 ├── NewerOutbox        the outbox file was written by a newer version
 ├── OutboxDamaged      the outbox file is no longer a database that can be trusted
 ├── NotKept            the disk took nothing: full, read-only or failing
+├── NotEnrolled        the cloud's enrolment endpoint can't be reached or trusted, or refuses
+├── NoAudit            the audit log can't be read
 ├── Doubtful           two readings of a unit contradict each other
+│   └── SeenTwice      the unit that answers is read under another name already
 └── UnknownUnit        no unit of this name is in the settings, or no stranger was seen under it
 """
 
@@ -24,6 +28,10 @@ class CannotStart(GatewayError):
     def __init__(self, *reasons: str) -> None:
         super().__init__("\n".join(reasons))
         self.reasons = reasons
+
+
+class NotReloaded(GatewayError):
+    """Why; what is wrong in the files is logged with its place by whoever read them."""
 
 
 class NewerOutbox(GatewayError):
@@ -51,12 +59,39 @@ class NotKept(GatewayError):
         self.full = full
 
 
+class NotEnrolled(GatewayError):
+    """No certificate, no claim code. `word`: why, as gateway.wire.enrolment.Why has it, if the endpoint itself said so."""
+
+    def __init__(self, where: str, what: str, word: str = "") -> None:
+        super().__init__(f"{where}: {what}")
+        self.where = where
+        self.what = what
+        self.word = word
+
+
+class NoAudit(GatewayError):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
 class Doubtful(GatewayError):
     """Neither reading is taken; `doubt` says what the second one alone does not prove."""
 
     def __init__(self, doubt: str) -> None:
         super().__init__(f"two readings in a row contradict each other: {doubt}")
         self.doubt = doubt
+
+
+class SeenTwice(Doubtful):
+    """Nothing is read twice; `other` is the name under which the unit `serial` is read."""
+
+    def __init__(self, serial: str, other: str) -> None:
+        GatewayError.__init__(self, f"{serial} is read as {other} already")
+        self.doubt = "whose reading it is"
+        self.serial = serial
+        self.other = other
 
 
 class UnknownUnit(GatewayError):

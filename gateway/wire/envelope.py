@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.wire import limits
+from gateway.wire.codec import inflate
 from gateway.wire.errors import BadSignature, Malformed, TooLarge
 from gateway.wire.messages import Message
 from gateway.wire.orders import OPERATOR, Envelope, Signature
@@ -133,6 +134,7 @@ def public_text(key: Ed25519PublicKey) -> str:
 
 
 def _envelope(raw: bytes) -> Envelope:
+    raw = inflate(raw)
     if len(raw) > limits.ENVELOPE_BYTES:
         raise TooLarge(f"envelope of {len(raw)} bytes, {limits.ENVELOPE_BYTES} are allowed")
     strict_json(raw)

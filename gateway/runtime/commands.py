@@ -1,0 +1,290 @@
+"""Orders from the cloud at work: judged by gateway.commands, carried out at most once, one at a time for a unit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from drivers.driver import Report
+from drivers.errors import DriverError
+from drivers.ups import Command, Outcome, Snapshot
+from gateway import commands, preconditions
+from gateway.challenges import Challenges
+from gateway.commands import Standing
+from gateway.errors import CannotStart, Doubtful, NotKept
+from gateway.policy import Policy
+from gateway.preconditions import Facts, Refusal, Track
+from gateway.runtime.journal import Journal, Stamps
+from gateway.runtime.outbox import Outbox
+from gateway.seen import Seen
+from gateway.settings import GatewaySettings
+from gateway.view import UnitSight
+from gateway.wire import codec, limits
+from gateway.wire.errors import WireError
+from gateway.wire.messages import Message
+from gateway.wire.orders import ORDER, ChallengeWanted, CommandBody, Order
+from gateway.wire.topics import Down, Up
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+logger = logging.getLogger("gateway.commands")
+
+WAITING_AT_MOST = 16
+"""Orders that are judged, wait for their turn or are carried out; another one is left to the cloud to repeat."""
+
+REMEMBERED = 256
+"""Orders judged last, whose repetitions are known without asking the disk."""
+
+UNPROVEN_EVERY_S = 60.0
+"""One line of the audit log says how many envelopes were not from the cloud in that time."""
+
+_RESTARTED = Report(
+    outcome=Outcome.UNKNOWN, detail="the gateway was restarted before the outcome was written; nothing is sent again"
+)
+
+
+class Unit(Protocol):
+    """What carries commands out: the unit's poller."""
+
+    async def execute(self, command: Command) -> Report:
+        """Sends it once (S1). Raises DriverError only if nothing was written."""
+        ...
+
+    async def look(self) -> Snapshot:
+        """A full reading, at most 1 s old. Raises DriverError or Doubtful."""
+        ...
+
+    def sight(self) -> UnitSight: ...
+
+
+class Commands:
+    """`pollers`: by the units' names; the caller may change it. `publish` says whether it could say it at all."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        policy: Policy,
+        pollers: Mapping[str, Unit],
+        outbox: Outbox,
+        clock: Stamps,
+        publish: Callable[[Up, Message], bool],
+    ) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._units = pollers
+        self._outbox = outbox
+        self._clock = clock
+        self._publish = publish
+        self._journal = Journal(outbox, clock)
+        self._challenges = Challenges(lambda: secrets.token_hex(16))
+        self._tracks: dict[str, Track] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._judged: dict[str, None] = {}
+        self._keys: dict[str, Ed25519PublicKey] | None = None
+        self._key_told = False
+        self._unproven = 0
+        self._unproven_s: float | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Go on where the file ends: what was cut off by a restart is told, and never done again. Raises NotKept."""
+        for order in await self._journal.open():
+            body = commands.finished(order, _RESTARTED, "gateway_restarted")
+            self._journal.step(order, self._known(order), body)
+        self._journal.policy(self._policy.digest)
+
+    async def close(self) -> None:
+        """Take nothing any more, and let what was accepted come to its end."""
+        self._closing = True
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    @property
+    def head(self) -> tuple[str, int]:
+        """Digest of the audit log's last line, and how many lines there are."""
+        return self._journal.head.digest, self._journal.head.length
+
+    def replace(self, policy: Policy) -> None:
+        """Another policy holds from now on; the cloud's key is read again too."""
+        self._policy, self._keys, self._key_told = policy, None, False
+        self._journal.policy(policy.digest)
+
+    def noted(self, what: str, unit: str = "", detail: str = "") -> None:
+        """A line of the audit log about something that was done here."""
+        self._journal.act(what, unit=unit, detail=detail)
+
+    def watch(self, seen: Seen) -> None:
+        """Each believed reading of each unit."""
+        self._tracks[seen.unit] = preconditions.tracked(self._tracks.get(seen.unit), seen)
+        if seen.identity is not None and seen.identity.serial:
+            self._journal.pinned(seen.unit, seen.identity.serial)
+
+    def received(self, kind: Down, payload: bytes) -> None:
+        """What the cloud said; neither blocks nor raises, whatever it is."""
+        if self._closing:
+            return
+        if kind is Down.CHALLENGE:
+            self._challenge(payload)
+        elif kind is Down.COMMAND:
+            self._envelope(payload)
+
+    def _challenge(self, payload: bytes) -> None:
+        try:
+            wanted = codec.decode(payload, ChallengeWanted)
+        except WireError as error:
+            logger.debug("a request for a challenge is not taken: %s", error.what)
+            return
+        answer = self._challenges.wanted(wanted.id, self._now_s())
+        if answer is not None:
+            self._publish(Up.CHALLENGE, answer)
+
+    def _envelope(self, payload: bytes) -> None:
+        # Here, since cryptography takes 9 MB, and most gateways are never told anything.
+        from gateway.wire import envelope
+
+        keys = self._known_keys()
+        if envelope.CLOUD not in keys:
+            return
+        try:
+            opened = envelope.opened(payload, ORDER, keys)
+            order = envelope.read_payload(opened.payload, Order)
+        except WireError as error:
+            self._not_proven(error.what)
+            return
+        if order.id in self._judged or order.id in self._tasks or len(self._tasks) >= WAITING_AT_MOST:
+            return
+        task = asyncio.get_running_loop().create_task(self._take(order, opened.signers), name=f"command {order.id}")
+        self._tasks[order.id] = task
+        task.add_done_callback(lambda done: self._taken(order.id, done))
+
+    def _taken(self, order: str, done: asyncio.Task[None]) -> None:
+        self._tasks.pop(order, None)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            self._outbox.fail(error)
+
+    async def _take(self, order: Order, signers: frozenset[str]) -> None:
+        """Judge it when its turn has come, and carry it out if nothing speaks against it."""
+        async with self._turns.setdefault(self._turn(order), asyncio.Lock()):
+            if self._closing:
+                return
+            try:
+                known = await self._journal.stage(order.id) is not None
+            except NotKept:
+                return  # whether it was done already is not known now; the cloud says it again
+            refusal = commands.decide(order, self._standing(order, signers, known)) or await self._look_first(order)
+            if refusal is None:
+                await self._carry_out(order, signers)
+            elif refusal.reason == commands.WRONG_GATEWAY:
+                self._not_proven(refusal.detail)
+            elif refusal.reason != commands.REPEATED:
+                self._step(order, commands.refused(order, refusal))
+            self._remember(order)
+
+    def _remember(self, order: Order) -> None:
+        self._challenges.used(order.id)
+        self._judged[order.id] = None
+        if len(self._judged) > REMEMBERED:
+            del self._judged[next(iter(self._judged))]
+
+    async def _look_first(self, order: Order) -> Refusal | None:
+        """The preconditions, by a fresh reading where they are about one."""
+        if preconditions.needs_reading(order.verb):
+            unit = self._units[order.unit]
+            try:
+                snapshot = await unit.look()
+            except (DriverError, Doubtful) as error:
+                return Refusal("unit_not_read", f"what the unit reads just now is unknown: {error}")
+            identity, stamp = unit.sight().identity, self._clock.stamp()
+            self.watch(Seen(unit=order.unit, snapshot=snapshot, full=True, identity=identity, stamp=stamp))
+        return preconditions.hindrance(order, self._facts(order))
+
+    async def _carry_out(self, order: Order, signers: frozenset[str]) -> None:
+        """Accepted on the disk first; then once to the unit, and never again (S1)."""
+        self._step(order, commands.accepted(order, commands.operators(signers, self._policy)))
+        if not await self._journal.is_kept(order.id):
+            refusal = Refusal("not_kept", "the gateway's disk takes nothing, so that it could not be done at most once")
+            self._step(order, commands.not_sent(order, refusal))
+        elif refusal_now := self._refusal_now(order, signers):
+            self._step(order, commands.not_sent(order, refusal_now))
+        else:
+            self._step(order, await self._executed(order))
+
+    def _refusal_now(self, order: Order, signers: frozenset[str]) -> Refusal | None:
+        """The disk may have taken its time: everything that can have changed is looked at once more."""
+        standing = self._standing(order, signers, known=False)
+        return commands.decide(order, standing) or preconditions.hindrance(order, self._facts(order))
+
+    async def _executed(self, order: Order) -> CommandBody:
+        try:
+            report = await self._units[order.unit].execute(commands.command(order))
+        except DriverError as error:
+            return commands.not_sent(order, Refusal("not_sent", f"nothing was written to the unit: {error}"))
+        return commands.finished(order, report)
+
+    def _standing(self, order: Order, signers: frozenset[str], known: bool) -> Standing:
+        unit, challenge = self._units.get(order.unit), order.challenge
+        return Standing(
+            gateway=self._settings.gateway,
+            policy=self._policy,
+            now=self._clock.stamp(),
+            signers=signers,
+            known=known,
+            challenge_age_s=self._challenges.age_s(order.id, challenge, self._now_s()) if challenge else None,
+            sight=unit.sight() if unit is not None else None,
+        )
+
+    def _facts(self, order: Order) -> Facts:
+        return Facts(
+            now=self._clock.stamp(),
+            rules=self._policy.unit(order.unit),
+            track=self._tracks.get(order.unit),
+            peers={name: self._tracks.get(name) for name in self._policy.peers(order.unit)},
+            calibrated_at=self._journal.calibrations.get(order.serial),
+        )
+
+    def _step(self, order: Order, body: CommandBody) -> None:
+        self._journal.step(order, self._known(order), body)
+
+    def _known(self, order: Order) -> str:
+        return order.unit if order.unit in self._units else ""
+
+    def _turn(self, order: Order) -> str:
+        return self._policy.turn(order.unit) if order.unit in self._units else ""
+
+    def _known_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """By their names in signatures; without the cloud's own, nothing is taken."""
+        from gateway.runtime.order_key import read_order_key
+        from gateway.wire import envelope
+
+        if self._keys is not None:
+            return self._keys
+        try:
+            if self._settings.command_key is None:
+                raise CannotStart("gateway.yaml names no command_key")
+            keys = {envelope.CLOUD: read_order_key(self._settings.command_key)}
+        except CannotStart as error:
+            logger.log(logging.DEBUG if self._key_told else logging.ERROR, "no order is taken: %s", error)
+            self._key_told = True
+            return {}
+        keys |= {envelope.operator(name): envelope.public_key(key) for name, key in self._policy.operators.items()}
+        self._keys = keys
+        return keys
+
+    def _not_proven(self, why: str) -> None:
+        """Not from the cloud, or not for us: whoever owns the broker can send such things for ever, so they are counted
+        and told once in a while."""
+        self._unproven += 1
+        now_s = self._now_s()
+        if self._unproven_s is not None and now_s - self._unproven_s < UNPROVEN_EVERY_S:
+            return
+        detail = f"{self._unproven} since the last such line; this one: {why}"[: limits.DETAIL_LENGTH]
+        logger.warning("an order is not taken: %s", detail)
+        self._journal.act("envelope", reason="not_authentic", detail=detail)
+        self._unproven, self._unproven_s = 0, now_s
+
+    def _now_s(self) -> float:
+        return self._clock.stamp().mono / 1000

@@ -27,9 +27,12 @@ NOT_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 the key earlier."""
 AUTHORITY_LIFE = timedelta(days=20 * 365)
 LEAF_LIFE = timedelta(days=5 * 365)
-"""Long, since no leaf renews itself yet and an expired one silences its gateway; `cloud check` warns in
-time."""
+"""Of the services' own: long, since nothing renews them by itself; `cloud check` warns in time."""
+GATEWAY_LIFE = timedelta(days=90)
+"""Gateways renew theirs by themselves at half of it (docs/enrolment.md)."""
 EXPIRY_WARNING = timedelta(days=60)
+GATEWAY_WARNING = timedelta(days=30)
+"""Less than is left when a gateway should have renewed its own."""
 DEMO_ORGANISATION = "Ridethrough demo"
 """Marks keys that lie in a demo's folder: `gateway check` refuses them off loopback (S15)."""
 
@@ -74,10 +77,12 @@ def issue(
     serial: int,
     now: datetime,
     hosts: Iterable[str] = (),
+    *,
+    life: timedelta = LEAF_LIFE,
 ) -> x509.Certificate:
     """A leaf for `name`. `hosts` are the names and addresses a server answers to."""
     signer = authority.certificate
-    ends = min(now + LEAF_LIFE, signer.not_valid_after_utc)
+    ends = min(now + life, signer.not_valid_after_utc)
     signer_id = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         _builder(_named(name), signer.subject, public_key, serial, ends)
@@ -89,6 +94,29 @@ def issue(
     )
     if alternatives := [_general_name(host) for host in dict.fromkeys(hosts)]:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    return builder.sign(authority.key, hashes.SHA256())
+
+
+def revocation_list(
+    authority: Authority, revoked: Mapping[int, datetime], number: int, now: datetime
+) -> x509.CertificateRevocationList:
+    """The serial numbers that are good no more, and since when (RFC 5280, section 5).
+
+    It is good until its authority ends: it lies beside the broker, and one that ran out would lock everybody out.
+    """
+    signer = authority.certificate
+    signer_id = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(signer.subject)
+        .last_update(min(now, signer.not_valid_after_utc - timedelta(days=1)))
+        .next_update(signer.not_valid_after_utc)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer_id), critical=False)
+    )
+    for serial, since in sorted(revoked.items()):
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
+        builder = builder.add_revoked_certificate(entry)
     return builder.sign(authority.key, hashes.SHA256())
 
 

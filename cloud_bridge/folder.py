@@ -15,8 +15,12 @@ from gateway.wire.topics import RESERVED_NAMES, is_gateway_name, is_unit_name
 SETTINGS = "cloud.yaml"
 GATEWAYS, SERVICES = "gateways", "services"
 """The two authorities (S12): one for gateways' client certificates, one for the broker's and the bridge's."""
-BROKER, BRIDGE = "broker", "bridge"
+BROKER, BRIDGE, ENROL = "broker", "bridge", "enrol"
+"""Names in the services' certificates."""
+HTTPS_PORT = 8443
+REGISTRY_FILE = "registry.sqlite3"
 GATEWAY_FILES = ("gateway.yaml", "gateway.pem", "gateway.key", "ca.pem")
+"""What a gateway can't do without; `issuer.pem` and `command.pub` came later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,13 @@ class Folder:
         return self.root / "authority" / f"{name}.pem", self.root / "authority" / f"{name}.key"
 
     def service(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key of the broker or of the bridge."""
+        """Certificate and key of the broker, the bridge or the enrolment endpoint."""
         return self.root / f"{name}.pem", self.root / f"{name}.key"
+
+    @property
+    def command_key(self) -> tuple[Path, Path]:
+        """Key that signs orders to gateways, and its public half."""
+        return self.root / "authority" / "command.key", self.root / "authority" / "command.pub"
 
     @property
     def gateways(self) -> Path:
@@ -68,7 +77,7 @@ def check_units(units: Mapping[str, str]) -> None:
             raise BadName(f"unit name {name[:80]!r}: expected 1 to {UNIT_NAME_LENGTH} of a-z, 0-9 and -")
 
 
-def cloud_yaml(mqtts: Address, listen: Address) -> str:
+def cloud_yaml(mqtts: Address, listen: Address, https: Address, listen_https: Address) -> str:
     """What `cloud init` writes as cloud.yaml; the limits in it are the defaults of settings.Limits."""
     return f"""\
 # A Ridethrough cloud. Relative paths begin at this file's folder.
@@ -77,7 +86,12 @@ def cloud_yaml(mqtts: Address, listen: Address) -> str:
 mqtts: {_quoted(mqtts)}
 # Where the broker listens: an address of this machine. "[::]:PORT" is every address, IPv4's too.
 listen: {_quoted(listen)}
+# Where gateways enrol and renew their certificates, and where that is listened at.
+https: {_quoted(https)}
+listen_https: {_quoted(listen_https)}
 data: data
+# Gateways, tokens, certificates, revocations, commands: a file, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.
+registry: ""
 # embedded, or mqtts://HOST:PORT of a broker of your own (docs/broker.md).
 broker: embedded
 
@@ -86,9 +100,15 @@ tls:
   services: authority/{SERVICES}.pem
   broker: {{certificate: {BROKER}.pem, key: {BROKER}.key}}
   bridge: {{certificate: {BRIDGE}.pem, key: {BRIDGE}.key}}
+  enrol: {{certificate: {ENROL}.pem, key: {ENROL}.key}}
+  # Signs gateways' certificates: the enrol role and `cloud gateway` alone read it.
+  issuing_key: authority/{GATEWAYS}.key
+  # Certificates that were revoked: `cloud gateway revoke` writes it, the broker reads it.
+  revoked: authority/{GATEWAYS}.crl.pem
 
-# Gateways that the embedded broker turns away although their certificates are good: stolen or retired ones.
-#refused: [pi-lost]
+# Signs orders to gateways: `cloud command` alone reads it.
+command_key: authority/command.key
+command_public: authority/command.pub
 
 # What the embedded broker lets clients have; these are the defaults.
 #limits:
@@ -103,13 +123,17 @@ tls:
 """
 
 
-def gateway_yaml(name: str, mqtts: str, units: Mapping[str, str]) -> str:
-    """What a new gateway's folder holds as gateway.yaml; `units` are URLs by name."""
+def gateway_yaml(name: str, mqtts: str, https: str, units: Mapping[str, str]) -> str:
+    """What a new gateway's folder holds as gateway.yaml; `mqtts` and `https` are HOST:PORT, `units` URLs by name."""
     return f"""\
 # A Ridethrough gateway. Relative paths begin at this file's folder.
 gateway: {_quoted(name)}
 cloud: {_quoted(f"mqtts://{mqtts}")}
-tls: {{ca: ca.pem, certificate: gateway.pem, key: gateway.key}}
+# Where its certificate is renewed, by itself.
+enrolment: {_quoted(f"https://{https}")}
+tls: {{ca: ca.pem, certificate: gateway.pem, key: gateway.key, issuer: issuer.pem}}
+# The key that orders from the cloud are signed with.
+command_key: command.pub
 data: data
 {_units(units)}"""
 

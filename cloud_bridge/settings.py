@@ -10,19 +10,11 @@ from msgspec import Meta
 
 from cloud_bridge.addresses import LOOPBACK, Address, is_every_address, parse_address
 from cloud_bridge.errors import BadAddress
-from gateway.wire.limits import BATCH_BYTES, GATEWAY_NAME_LENGTH, PAYLOAD_BYTES
+from cloud_bridge.folder import ENROL, GATEWAYS, HTTPS_PORT, REGISTRY_FILE
+from gateway.wire.limits import BATCH_BYTES, PAYLOAD_BYTES
 
 EMBEDDED = "embedded"
 _EXTERNAL = "mqtts://"
-
-
-GatewayName = Annotated[
-    str,
-    Meta(
-        pattern=rf"^[a-z0-9-]{{1,{GATEWAY_NAME_LENGTH}}}\Z",
-        description=f"a gateway's name: 1 to {GATEWAY_NAME_LENGTH} of a-z, 0-9 and -",
-    ),
-]
 
 
 class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +25,8 @@ class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom the broker believes, and who broker and bridge are. Two authorities: who can name a gateway
-    can't name a bridge (S12)."""
+    """Whom the broker believes, and who broker, bridge and enrolment endpoint are. Two authorities: who can name a
+    gateway can't name a bridge (S12)."""
 
     gateways: Path
     """Certificate of the authority of gateways' client certificates."""
@@ -42,6 +34,11 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Certificate of the authority of the broker's and the bridge's."""
     broker: KeyPair
     bridge: KeyPair
+    enrol: KeyPair = KeyPair(Path(f"{ENROL}.pem"), Path(f"{ENROL}.key"))
+    issuing_key: Path = Path(f"authority/{GATEWAYS}.key")
+    """Signs gateways' certificates and their revocation list; the enrol role and `cloud gateway` alone open it."""
+    revoked: Path = Path(f"authority/{GATEWAYS}.crl.pem")
+    """Revocation list of gateways' certificates."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,14 +73,21 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     broker: Annotated[str, Meta(pattern=r"^(embedded|mqtts://.+)\Z", description="embedded, or mqtts://HOST:PORT")] = (
         EMBEDDED
     )
-    refused: tuple[GatewayName, ...] = ()
-    """Gateways that the embedded broker turns away although their certificates are good: stolen or retired."""
+    https: Annotated[str, Meta(description="HOST:PORT that gateways enrol at, as in bridge.example.net:8443")] = ""
+    """Empty: the host of `mqtts`, at port 8443."""
+    listen_https: Annotated[str, Meta(description="ADDRESS:PORT to listen at, as in 127.0.0.1:8443")] = ""
+    """Empty: loopback only, at the port of `https` (S13)."""
+    registry: Annotated[str, Meta(description="a file, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")] = ""
+    """Empty: `registry.sqlite3`; a file's path begins in `data`."""
+    command_key: Path = Path("authority/command.key")
+    """Ed25519, signs orders to gateways: `cloud command` alone opens it."""
+    command_public: Path = Path("authority/command.pub")
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         try:
             parse_address(self.mqtts)
-            _ = self.listen_at, self.bridge_connects_to
+            _ = self.listen_at, self.bridge_connects_to, self.enrolment, self.enrolment_listens_at
         except BadAddress as error:
             raise ValueError(str(error)) from None
 
@@ -91,6 +95,21 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def listen_at(self) -> Address:
         """Where the embedded broker listens."""
         return parse_address(self.listen) if self.listen else Address(LOOPBACK, parse_address(self.mqtts).port)
+
+    @property
+    def enrolment(self) -> Address:
+        """Where gateways find the enrolment endpoint."""
+        return parse_address(self.https) if self.https else Address(parse_address(self.mqtts).host, HTTPS_PORT)
+
+    @property
+    def enrolment_listens_at(self) -> Address:
+        """Where the enrolment endpoint listens."""
+        return parse_address(self.listen_https) if self.listen_https else Address(LOOPBACK, self.enrolment.port)
+
+    @property
+    def registry_at(self) -> str | Path:
+        """The registry's file, or the URL of its database."""
+        return self.registry if "://" in self.registry else self.data / (self.registry or REGISTRY_FILE)
 
     @property
     def bridge_connects_to(self) -> Address:

@@ -88,9 +88,9 @@ class _Match:
                 yield from self.problems(child, field.type, inside)
             elif field.required:
                 yield self._at(node.place, inside, f"missing; expected {expected(field.type)}")
-            elif isinstance(field.default, Path):
+            elif isinstance(field.default, Path | msgspec.Struct):
                 # As if it were written: msgspec hands a default out as it is, relative to the working folder.
-                values[field.encode_name] = str(field.default)
+                values[field.encode_name] = msgspec.to_builtins(field.default, enc_hook=str)
 
     def _whole(self, node: Node, type_: Any, path: str) -> Iterator[Problem]:
         try:

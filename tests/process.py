@@ -104,6 +104,10 @@ class Process:
         self._process.send_signal(with_signal)
         return self.ended(within_s=within_s)
 
+    def hang_up(self) -> None:
+        """Sends SIGHUP: a service reads its settings anew."""
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """Ends this process alone, with SIGKILL, at once; what it started lives on."""
         self._process.kill()

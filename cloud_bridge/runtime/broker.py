@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cloud_bridge.addresses import Address, exposure
 from cloud_bridge.broker.runtime.broker import HardenedBroker
 from cloud_bridge.broker.runtime.door import Door
+from cloud_bridge.broker.runtime.revoked import Revoked
 from cloud_bridge.errors import BrokerFailed, CloudError
 from cloud_bridge.folder import GATEWAYS, SERVICES, Folder
 from cloud_bridge.settings import CloudSettings, Tls
@@ -56,14 +57,18 @@ async def serving(settings: CloudSettings) -> AsyncIterator[Address]:
     }
     context = tls_context(settings.tls)
     broker = HardenedBroker(settings.limits)
-    door = Door(settings.listen_at, context, authorities, settings.limits, broker.serve, settings.refused)
+    revoked = Revoked(settings.tls.revoked, authorities[GATEWAYS])
+    door = Door(settings.listen_at, context, authorities, settings.limits, broker.serve, revoked)
     if warning := exposure(door.address):
         logger.warning("%s", warning)
     await broker.start()
     door.open()
+    watching = asyncio.create_task(revoked.watch(lambda: broker.close_revoked(revoked)), name="revocation list")
     try:
         yield door.address
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await door.close()
         await broker.shutdown()
 

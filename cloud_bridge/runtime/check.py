@@ -6,28 +6,30 @@ import errno
 import socket
 import ssl
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from cloud_bridge.addresses import Address, exposure, is_every_address, parse_address
-from cloud_bridge.audit import Leaf, Problem, authority_problems, leaf_problems
+from cloud_bridge.addresses import LOOPBACK, Address, exposure, is_every_address, parse_address
+from cloud_bridge.audit import Leaf, Problem, authority_problems, gateway_dates, leaf_problems, list_problems
 from cloud_bridge.authority import Use
 from cloud_bridge.broker.runtime.door import listening
 from cloud_bridge.errors import BrokerFailed
-from cloud_bridge.folder import BRIDGE, BROKER, Folder
+from cloud_bridge.folder import BRIDGE, BROKER, ENROL, Folder
+from cloud_bridge.runtime.keys import OTHERS
 from cloud_bridge.settings import EMBEDDED, CloudSettings, KeyPair
+from cloud_bridge.store.registry import gateways as registered
+from cloud_bridge.store.registry.errors import RegistryError
+from cloud_bridge.store.registry.registry import Registry
 from config.errors import SettingsError
 from config.runtime.files import load
 
 PROBE_TIMEOUT_S = 2.0
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
 T = TypeVar("T")
 
 
@@ -41,9 +43,12 @@ def check(directory: Path, now: datetime | None = None) -> list[Problem]:
     checked = _Check(folder, settings, now or datetime.now(UTC))
     checked.modes()
     checked.services()
+    checked.command_key()
     checked.gateways()
+    checked.registry()
     if settings.broker == EMBEDDED:
-        checked.door()
+        checked.door("listen", settings.listen_at, settings.bridge_connects_to.host)
+    checked.door("listen_https", settings.enrolment_listens_at, settings.enrolment_listens_at.host)
     return checked.found
 
 
@@ -56,7 +61,7 @@ class _Check:
 
     def modes(self) -> None:
         for path in (self.folder.root, self.folder.root / "authority", self.folder.gateways):
-            if path.is_dir() and (mode := stat.S_IMODE(path.stat().st_mode)) & _OTHERS:
+            if path.is_dir() and (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS:
                 self._add(path, f"mode {mode:04o}: others may look into it; expected 0700", serious=False)
 
     def services(self) -> None:
@@ -68,52 +73,88 @@ class _Check:
         if self.settings.broker == EMBEDDED:
             hosts.append(self.settings.bridge_connects_to.host)
         self._leaf(tls.broker, tls.services, BROKER, Use.SERVER, hosts)
+        self._leaf(tls.enrol, tls.services, ENROL, Use.SERVER, [self.settings.enrolment.host])
         self._leaf(tls.bridge, tls.services, BRIDGE, Use.CLIENT)
 
     def gateways(self) -> None:
         for path in self.folder.gateway_folders():
             pair = KeyPair(path / "gateway.pem", path / "gateway.key")
-            self._leaf(pair, self.settings.tls.gateways, path.name, Use.CLIENT)
+            self._leaf(pair, self.settings.tls.gateways, path.name, Use.CLIENT, renewed=True)
 
-    def door(self) -> None:
-        """Whether the broker can listen, or already does; and who can reach it (S13)."""
-        listen = self.settings.listen_at
+    def command_key(self) -> None:
+        """The key itself may be kept elsewhere."""
+        key, public = self.settings.command_key, self._read(self.settings.command_public, load_pem_public_key)
+        if key.exists() and (half := self._public_half(key)) and public and half != public:
+            self._add(key, f"does not belong to {self.settings.command_public.name}: gateways refuse its orders")
+
+    def registry(self) -> None:
+        """Whether it can be used; what it says of certificates, and whether the revocation list says the same."""
+        where = self.settings.registry_at
+        if "@" in str(where) and (mode := stat.S_IMODE(self.folder.settings.stat().st_mode)) & OTHERS:
+            self._add(self.folder.settings, f"mode {mode:04o}: others may read the registry's password; expected 0600")
+        try:
+            with Registry(where) as registry, registry.reading() as connection:
+                known = registered.listed(connection, 0)
+                revoked = registered.revoked_serials(connection)
+        except RegistryError as error:
+            self._add(self.folder.settings, f"registry: {error}")
+            return
+        self.found += gateway_dates(str(self.folder.gateways), known, self.now)
+        self._revocations(revoked)
+
+    def _revocations(self, wanted: Collection[int]) -> None:
+        tls = self.settings.tls
+        listed = self._read(tls.revoked, x509.load_pem_x509_crl)
+        issuer = self._certificate(tls.gateways)
+        if listed is not None and issuer:  # an empty list is false
+            self.found += list_problems(str(tls.revoked), listed, issuer, wanted, self.now)
+
+    def door(self, setting: str, listen: Address, host: str) -> None:
+        """Whether it can be listened there, or already is; and who can reach it (S13)."""
         if told := exposure(listen):
-            self._add(self.folder.settings, f"listen: {told}", serious=False)
+            self._add(self.folder.settings, f"{setting}: {told}", serious=False)
         try:
             listening(listen).close()
         except BrokerFailed as error:
             cause = error.__cause__
             in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
-            if not (in_use and self._is_ours(listen)):
-                self._add(self.folder.settings, f"listen: {error}")
+            if not (in_use and self._is_ours(Address(LOOPBACK if is_every_address(host) else host, listen.port))):
+                self._add(self.folder.settings, f"{setting}: {error}")
 
-    def _is_ours(self, listen: Address) -> bool:
-        """Whether the program that holds the port is this cloud's broker."""
+    def _is_ours(self, address: Address) -> bool:
+        """Whether the program that holds the port is this cloud's."""
         tls = self.settings.tls
-        host = self.settings.bridge_connects_to.host if is_every_address(listen.host) else listen.host
         try:
             context = ssl.create_default_context(cafile=tls.services)
             context.load_cert_chain(tls.bridge.certificate, tls.bridge.key)
             with (
-                socket.create_connection((host, listen.port), PROBE_TIMEOUT_S) as connection,
-                context.wrap_socket(connection, server_hostname=host),
+                socket.create_connection(address, PROBE_TIMEOUT_S) as connection,
+                context.wrap_socket(connection, server_hostname=address.host),
             ):
                 return True
         except OSError:
             return False
 
-    def _leaf(self, pair: KeyPair, authority_file: Path, name: str, use: Use, hosts: Sequence[str] = ()) -> None:
+    def _leaf(
+        self,
+        pair: KeyPair,
+        authority_file: Path,
+        name: str,
+        use: Use,
+        hosts: Sequence[str] = (),
+        *,
+        renewed: bool = False,
+    ) -> None:
         certificate, key = self._certificate(pair.certificate), self._public_half(pair.key)
         if certificate and authority_file.exists() and (authority := self._certificate(authority_file)):
-            leaf = Leaf(str(pair.certificate), certificate, key, authority, name, use, hosts)
+            leaf = Leaf(str(pair.certificate), certificate, key, authority, name, use, hosts, renewed)
             self.found += leaf_problems(leaf, self.now)
 
     def _certificate(self, path: Path) -> x509.Certificate | None:
         return self._read(path, x509.load_pem_x509_certificate)
 
     def _public_half(self, path: Path) -> PublicKeyTypes | None:
-        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & _OTHERS:
+        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS:
             self._add(path, f"mode {mode:04o}: others may read the key; expected 0600")
         return self._read(path, lambda content: load_pem_private_key(content, password=None).public_key())
 

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cloud_bridge.folder import Folder
 from cloud_bridge.runtime.supervise import Role, RoleMisused, Supervised, supervise_until_signal
 from cloud_bridge.settings import EMBEDDED, CloudSettings
 from cloud_bridge.store.errors import StoreError
+from cloud_bridge.store.registry.errors import NewerRegistry, NoRegistry, OlderRegistry, RegistryError, RegistryFailed
 from config.errors import SettingsError
 from config.runtime.ready import announce
 
-BROKER, INGEST = "broker", "ingest"
+BROKER, INGEST, ENROL = "broker", "ingest", "enrol"
+NAMES = (BROKER, INGEST, ENROL)
+
+log = logging.getLogger(__name__)
 
 
 def roles_of(folder: Path, settings: CloudSettings, log_level: str = "info") -> list[Role]:
     """What runs for the cloud in `folder`; a broker of the owner's own is not ours to run."""
-    names = [BROKER, INGEST] if settings.broker == EMBEDDED else [INGEST]
+    names = [name for name in NAMES if name != BROKER or settings.broker == EMBEDDED]
     # -P: a folder named like one of ours where the program was started must not shadow it.
     program = (sys.executable, "-P", "-c", "from config.cli import main; main()", "--log-level", log_level)
     return [Role(name, (*program, "cloud", "run", "--dir", str(folder), "--only", name)) for name in names]
+
+
+def prepare(folder: Path, settings: CloudSettings) -> None:
+    """Makes what a folder of an earlier version lacks. Raises SettingsError.
+
+    A registry that can't be reached keeps nothing else from running: each role tries again by itself.
+    """
+    from cloud_bridge.runtime.forward import bring_forward
+
+    try:
+        bring_forward(Folder(folder), settings)
+    except RegistryFailed as error:
+        log.warning("%s", error)
+    except RegistryError as error:
+        raise SettingsError(reason=str(error)) from error
 
 
 def play(name: str, settings: CloudSettings) -> None:
@@ -31,11 +52,19 @@ def play(name: str, settings: CloudSettings) -> None:
 
         run_broker(settings)
         return
+    if name == ENROL:
+        from cloud_bridge.runtime.enrol import run_enrol
+
+        try:
+            run_enrol(settings)
+        except (NewerRegistry, OlderRegistry, NoRegistry) as error:
+            raise SettingsError(reason=str(error)) from error
+        return
     from cloud_bridge.runtime.ingest import run
 
     try:
         run(settings)
-    except StoreError as error:
+    except (StoreError, NewerRegistry, OlderRegistry, NoRegistry) as error:
         # Nothing that a supervisor's next try could change.
         raise SettingsError(reason=str(error)) from error
 

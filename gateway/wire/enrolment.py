@@ -51,8 +51,7 @@ class Enrol(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Renew(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """`certificate`: one that has not run out, or the gateway's newest. `signature`: over `renewal_bytes`, by the key of
-    `certificate`."""
+    """`certificate`: one that is good, or the gateway's newest. `signature`: over `renewal_bytes`, by its key."""
 
     csr: Pem
     certificate: Pem

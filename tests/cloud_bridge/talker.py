@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.wire import codec
 from gateway.wire.messages import Ack, Lane, Message
-from gateway.wire.topics import Down, Up, down, up
+from gateway.wire.topics import Down, Up, down, down_tree, up
 
 ANSWER_S = 20.0
 
@@ -29,13 +29,14 @@ class Talker:
         context = ssl.create_default_context(cafile=str(keys / "ca.pem"))
         context.load_cert_chain(keys / "gateway.pem", keys / "gateway.key")
         self._acks: list[Ack] = []
+        self._heard: list[tuple[Down, bytes]] = []
         self._news = threading.Condition()
         self._subscribed = False
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=name, reconnect_on_failure=False)
         self._client.username_pw_set(name)
         self._client.tls_set_context(context)
         self._client.on_message = self._on_message
-        self._client.on_connect = lambda client, *_: client.subscribe(down(name, Down.ACK), qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(down_tree(name), qos=1)
         self._client.on_subscribe = self._on_subscribe
         self._client.connect("127.0.0.1", port, 30)
 
@@ -75,6 +76,22 @@ class Talker:
     def wait_through(self, lane: Lane, through: int) -> Ack:
         return self.wait_ack(lambda ack: lane in ack.lanes and ack.lanes[lane].through >= through)
 
+    def wait_for(self, kind: Down, times: int = 1) -> bytes:
+        """Payload of the message of this kind that is heard as the so-manieth."""
+        found: list[bytes] = []
+
+        def come() -> bool:
+            found[:] = [payload for each, payload in self._heard if each is kind]
+            return len(found) >= times
+
+        self._wait(come)
+        return found[times - 1]
+
+    def heard(self, kind: Down) -> list[bytes]:
+        """What came of this kind by now."""
+        with self._news:
+            return [payload for each, payload in self._heard if each is kind]
+
     @property
     def acks(self) -> list[Ack]:
         with self._news:
@@ -86,7 +103,10 @@ class Talker:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         with self._news:
-            self._acks.append(codec.decode(bytes(message.payload), Ack))
+            if message.topic == down(self.name, Down.ACK):
+                self._acks.append(codec.decode(bytes(message.payload), Ack))
+            else:
+                self._heard.append((Down(message.topic.rsplit("/", 1)[1]), bytes(message.payload)))
             self._news.notify_all()
 
     def _on_subscribe(self, *_: object) -> None:
@@ -102,9 +122,9 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def eventually(look: Callable[[], bool], what: str) -> None:
+def eventually(look: Callable[[], bool], what: str, *, within_s: float = ANSWER_S) -> None:
     """Waits until another process has done something that it tells nobody of."""
-    deadline = time.monotonic() + ANSWER_S
+    deadline = time.monotonic() + within_s
     pause = threading.Event()
     while not look():
         assert time.monotonic() < deadline, what

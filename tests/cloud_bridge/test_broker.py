@@ -223,16 +223,6 @@ def test_s13_a_gateway_over_its_rate_is_slowed_and_loses_nothing(tmp_path: Path)
         broker.tidy()
 
 
-def test_a_gateway_that_was_called_back_is_turned_away(tmp_path: Path) -> None:
-    with embedded(tmp_path, refused=["pi-1"]) as broker:
-        stolen, fine = broker.new_gateway(), broker.new_gateway()
-        assert broker.gateway_wire(stolen).answer(connect(stolen)) == 5
-        broker.process.logged(f"{stolen} (127.0.0.1:")
-        broker.process.logged("refused: turned away (cloud.yaml: refused)")
-        assert broker.gateway_wire(fine).answer(connect(fine)) == 0
-        broker.tidy()
-
-
 def test_s13_no_more_than_the_connections_that_may_and_always_the_bridge(small: Broker) -> None:
     names = [small.new_gateway() for _ in range(3)]
     wires = [small.gateway_wire(name).connected(connect(name)) for name in names[:2]]

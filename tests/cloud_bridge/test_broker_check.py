@@ -11,10 +11,11 @@ import pytest
 
 from cloud_bridge.addresses import Address, exposure, listen_for, parse_address
 from cloud_bridge.audit import Problem
-from cloud_bridge.authority import AUTHORITY_LIFE, LEAF_LIFE
+from cloud_bridge.authority import AUTHORITY_LIFE, GATEWAY_LIFE, LEAF_LIFE
 from cloud_bridge.folder import Folder
 from cloud_bridge.runtime.broker import serving
 from cloud_bridge.runtime.check import check
+from cloud_bridge.runtime.enrolling import revoke
 from cloud_bridge.runtime.init import init
 from cloud_bridge.settings import CloudSettings
 from config.errors import SettingsError
@@ -93,12 +94,80 @@ def test_a_key_of_another_certificate_is_found(folder: Folder) -> None:
 
 def test_expiry_is_a_warning_before_and_serious_after(folder: Folder) -> None:
     ends = datetime.now(UTC) + LEAF_LIFE
-    assert check(folder.root, ends - timedelta(days=61)) == []
-    before, after = check(folder.root, ends - timedelta(days=30)), check(folder.root, ends + timedelta(days=1))
-    assert [problem.serious for problem in before] == [False] * 3
-    assert [problem.serious for problem in after] == [True] * 3
-    authorities = check(folder.root, datetime.now(UTC) + AUTHORITY_LIFE - timedelta(days=1))
-    assert len(authorities) == 5
+
+    def of_services(now: datetime) -> list[bool]:
+        return [problem.serious for problem in check(folder.root, now) if "pi-1" not in problem.what]
+
+    assert of_services(ends - timedelta(days=61)) == []
+    assert of_services(ends - timedelta(days=30)) == [False] * 3
+    assert of_services(ends + timedelta(days=1)) == [True] * 3
+    # Two authorities, what they signed, and the revocation list that ends with its authority.
+    assert len(of_services(datetime.now(UTC) + AUTHORITY_LIFE - timedelta(days=1))) == 6
+
+
+def test_a_gateway_that_did_not_renew_in_time_is_told_of_and_its_folder_is_no_measure(folder: Folder) -> None:
+    ends = datetime.now(UTC) + GATEWAY_LIFE
+    assert check(folder.root, ends - timedelta(days=31)) == []
+    assert (
+        "does the gateway reach the enrolment endpoint?" in the_one(check(folder.root, ends - timedelta(days=20))).what
+    )
+    late = the_one(check(folder.root, ends + timedelta(days=1)))
+    assert "renews it when it is back" in late.what
+    assert not late.serious
+    revoke(folder.root, "pi-1", "")
+    assert check(folder.root, ends + timedelta(days=1)) == []
+
+
+def test_an_order_key_that_others_may_read_or_of_another_pair_is_serious(folder: Folder, tmp_path: Path) -> None:
+    key, public = folder.command_key
+    key.chmod(0o644)
+    assert "0644" in the_one(check(folder.root)).what
+    key.chmod(0o600)
+    public.write_bytes(init(tmp_path / "other", "127.0.0.1:0").command_key[1].read_bytes())
+    assert "gateways refuse its orders" in the_one(check(folder.root)).what
+    public.unlink()
+    assert "can't be read" in the_one(check(folder.root)).what
+
+
+def test_a_registry_that_can_not_be_used_is_serious_and_its_password_is_not_told(folder: Folder) -> None:
+    (folder.root / "data" / "registry.sqlite3").write_bytes(b"somebody's novel " * 1000)
+    assert "registry" in the_one(check(folder.root)).what
+    text = folder.settings.read_text()
+    folder.settings.write_text(text.replace('registry: ""', 'registry: "postgresql+psycopg://me:secret@127.0.0.1:1/x"'))
+    problem = the_one(check(folder.root))
+    assert "127.0.0.1:1" in problem.what
+    assert "secret" not in str(problem)
+    folder.settings.chmod(0o644)
+    assert any("others may read the registry's password" in each.what for each in check(folder.root))
+
+
+def test_a_revocation_list_that_no_broker_takes_is_found(folder: Folder, tmp_path: Path) -> None:
+    listed = folder.root / "authority" / "gateways.crl.pem"
+    empty = listed.read_bytes()
+    revoke(folder.root, "pi-1", "")
+    assert check(folder.root) == []
+    listed.write_bytes(empty)
+    assert "lacks 1 certificates" in the_one(check(folder.root)).what
+    listed.write_bytes((init(tmp_path / "other").root / "authority" / "gateways.crl.pem").read_bytes())
+    assert any("not signed by the gateways' authority" in each.what for each in check(folder.root))
+    listed.write_text("x")
+    assert "damaged" in the_one(check(folder.root)).what
+    assert any("begins on" in each.what for each in early(folder, empty))
+
+
+def early(folder: Folder, content: bytes) -> list[Problem]:
+    """What is found on the day before the list was made."""
+    (folder.root / "authority" / "gateways.crl.pem").write_bytes(content)
+    return check(folder.root, datetime.now(UTC) - timedelta(days=1))
+
+
+@pytest.mark.parametrize(("setting", "port"), [("listen", "8883"), ("listen_https", "8443")])
+def test_s13_a_public_address_of_either_door_is_told(tmp_path: Path, setting: str, port: str) -> None:
+    folder = init(tmp_path / "cloud", "127.0.0.1:0")
+    text = folder.settings.read_text()
+    folder.settings.write_text(text.replace(f'\n{setting}: "127.0.0.1:0"', f'\n{setting}: "[::]:{port}"'))
+    told = [problem for problem in check(folder.root) if "every address" in problem.what]
+    assert [problem.what.partition(":")[0] for problem in told] == [setting]
 
 
 def test_s15_a_demos_folder_is_told(tmp_path: Path) -> None:
@@ -109,7 +178,8 @@ def test_s15_a_demos_folder_is_told(tmp_path: Path) -> None:
 def test_a_port_that_another_program_holds_is_serious(folder: Folder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        folder.settings.write_text(folder.settings.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        text = folder.settings.read_text()
+        folder.settings.write_text(text.replace('\nlisten: "127.0.0.1:0"', f'\nlisten: "127.0.0.1:{port}"'))
         problem = the_one(check(folder.root))
     assert "can't listen at" in problem.what
     assert problem.serious

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import sqlite3
@@ -15,11 +16,12 @@ from cloud_bridge.rows import EventFilter, EventRow
 from cloud_bridge.runtime.init import init
 from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
+from gateway.wire.health import Health, Host
 from gateway.wire.messages import Heartbeat, Lane, Offline
 from gateway.wire.topics import Up
 from tests.cloud_bridge.conformance.brokers import mosquitto_at
 from tests.cloud_bridge.talker import Talker, eventually, free_port
-from tests.cloud_bridge.words import STREAM, T0, event, hello, payload, status
+from tests.cloud_bridge.words import STREAM, T0, clock, event, hello, outage, payload, stamp, status, unset
 from tests.conftest import Start
 from tests.process import PROGRAM, Process
 
@@ -129,6 +131,37 @@ def test_heartbeats_and_the_will_are_remembered(cloud: Cloud) -> None:
         talker.say(Up.OFFLINE, Offline(conn="c1", why="stopped"))
         eventually(lambda: offline_why(cloud) == "stopped", "the offline word was not stored")
     assert ingest.terminate() == 0
+
+
+def test_outages_clocks_and_health_are_stored_and_read_back(cloud: Cloud) -> None:
+    cloud.ingest()
+    said = Health(conn="c1", stamp=stamp(), version="1", running_s=900.0, host=Host(under_voltage=True))
+    with cloud.talker() as talker:
+        talker.say(Up.HEALTH, said)
+        talker.say(Up.EVENTS, payload(1, event(1, stamped=unset(500)), outage(), clock(1_000, T0)))
+        talker.wait_through(Lane.EVENTS, 3)
+    assert [row.dated_at for row in cloud.events()] == [T0 - 500]
+    (line,) = [json.loads(line) for line in shown(cloud, "outages", "--json").splitlines()]
+    assert (line["unit"], line["delivered_s"], len(line["trace"])) == ("rack-1", 40.0, 2)
+    assert "pi-a/rack-1" in shown(cloud, "outages", "--unit", "rack-1")
+    assert "pi-a: under-voltage" in shown(cloud, "status")
+    gateways = [json.loads(line) for line in shown(cloud, "status", "--json").splitlines()]
+    assert [line["health"]["host"] for line in gateways if line["kind"] == "gateway"] == [{"under_voltage": True}]
+
+
+def shown(cloud: Cloud, *arguments: str) -> str:
+    done = subprocess.run(
+        [PROGRAM, "cloud", *arguments, "--dir", cloud.folder], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_folder_without_a_registry_is_refused_as_a_setting_is(cloud: Cloud) -> None:
+    (cloud.folder / "data" / "registry.sqlite3").unlink()
+    process = cloud.start("cloud", "run", "--dir", cloud.folder, "--only", "ingest")
+    assert process.ended() == 2
+    assert "no registry there" in process.stderr
 
 
 def offline_why(cloud: Cloud) -> str | None:
@@ -283,7 +316,7 @@ def test_what_a_broker_retained_is_nobodys_word(tmp_path: Path, mosquitto: Path,
 def test_a_database_of_a_later_version_is_refused_as_a_setting_is(cloud: Cloud) -> None:
     cloud.ingest().terminate()
     with sqlite3.connect(cloud.database) as db:
-        db.execute("UPDATE _sqlite_migrations SET name = '0999_future'")
+        db.execute("UPDATE _sqlite_migrations SET name = '0999_future' WHERE name LIKE '0002%'")
     db.close()
     done = subprocess.run(
         [PROGRAM, "cloud", "run", "--dir", cloud.folder, "--only", "ingest"], capture_output=True, text=True, timeout=60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from cloud_bridge.authority import common_name, hosts_of, is_demo, issuer_of
 from cloud_bridge.errors import AlreadyThere, BadAddress, BadName, CloudError, NotAFolder
 from cloud_bridge.folder import GATEWAY_FILES, Folder
 from cloud_bridge.runtime.check import check
+from cloud_bridge.runtime.enrolling import all_gateways
+from cloud_bridge.runtime.forward import bring_forward
 from cloud_bridge.runtime.init import add_gateway, init
 from cloud_bridge.settings import CloudSettings
 from config.errors import SettingsError
@@ -85,7 +88,7 @@ def test_s12_a_gateway_accepts_a_server_certificate_for_the_right_host_only(tmp_
 def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
     folder = init(tmp_path / "cloud", gateways=["pi-1"])
     keys = list(folder.root.rglob("*.key"))
-    assert len(keys) == 5
+    assert len(keys) == 7
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     folders = [folder.root, *(path for path in folder.root.rglob("*") if path.is_dir())]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
@@ -94,7 +97,7 @@ def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
 def test_each_key_is_another(tmp_path: Path) -> None:
     folder = init(tmp_path / "cloud", gateways=["pi-1", "pi-2"])
     keys = [key.read_bytes() for key in folder.root.rglob("*.key")]
-    assert len(set(keys)) == len(keys) == 6
+    assert len(set(keys)) == len(keys) == 8
 
 
 def test_the_brokers_certificate_is_good_for_its_host_and_this_machine(tmp_path: Path) -> None:
@@ -121,7 +124,12 @@ def test_a_gateways_folder_is_ready_to_run(tmp_path: Path) -> None:
     settings = load(home / "gateway.yaml", GatewaySettings)
     assert (settings.gateway, settings.cloud) == ("pi-1", "mqtts://bridge.example.net:8883")
     assert [(unit.name, unit.url) for unit in settings.units] == [("rack-1", url)]
-    assert {path.name for path in home.iterdir()} == set(GATEWAY_FILES)
+    assert settings.enrolment == "https://bridge.example.net:8443"
+    assert {path.name for path in home.iterdir()} == {*GATEWAY_FILES, "issuer.pem", "command.pub"}
+    assert settings.tls.issuer is not None
+    assert settings.command_key is not None
+    assert read(settings.tls.issuer) == authorities(folder)["gateways"]
+    assert settings.command_key.read_bytes() == folder.command_key[1].read_bytes()
     context = ssl.create_default_context(cafile=settings.tls.ca)
     context.load_cert_chain(settings.tls.certificate, settings.tls.key)
 
@@ -139,6 +147,57 @@ def test_every_limit_that_cloud_yaml_shows_is_the_default(tmp_path: Path) -> Non
     after = load(folder.settings, CloudSettings)
     assert mark
     assert after == before
+
+
+def test_gateways_certificates_live_90_days_and_the_services_for_years(tmp_path: Path) -> None:
+    folder = init(tmp_path / "cloud", gateways=["pi-1"])
+    for path, days in ((folder.gateway("pi-1") / "gateway.pem", 90), (folder.service("broker")[0], 5 * 365)):
+        left = read(path).not_valid_after_utc - datetime.now(UTC)
+        assert timedelta(days=days - 1) < left <= timedelta(days=days)
+        assert read(path).not_valid_before_utc == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_every_gateway_is_in_the_registry_from_the_first_on(tmp_path: Path) -> None:
+    folder = init(tmp_path / "cloud", "127.0.0.1:0", ["pi-1"])
+    add_gateway(folder.root, "pi-2")
+    shown = {row.name: (row.certificates, row.expires_at) for row in all_gateways(folder.root)}
+    for name in ("pi-1", "pi-2"):
+        ends = read(folder.gateway(name) / "gateway.pem").not_valid_after_utc
+        assert shown[name] == (1, int(ends.timestamp() * 1000))
+
+
+def test_a_folder_of_an_earlier_version_gets_what_it_lacks_and_nothing_else_changes(tmp_path: Path) -> None:
+    folder = init(tmp_path / "cloud", "127.0.0.1:8883", ["pi-1"])
+    later = ["https", "listen_https", "registry", "command_key", "command_public"]
+    inner = ["enrol", "issuing_key", "revoked"]
+    old = [
+        line
+        for line in folder.settings.read_text().splitlines()
+        if not line.startswith(tuple(later)) and not line.strip().startswith(tuple(inner))
+    ]
+    folder.settings.write_text("\n".join(old))
+    made = [*folder.service("enrol"), *folder.command_key, folder.root / "authority" / "gateways.crl.pem"]
+    for path in [*made, *(folder.root / "data").iterdir()]:
+        path.unlink()
+    before = everything(tmp_path)
+    bring_forward(folder, load(folder.settings, CloudSettings))
+    after = everything(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {
+        str(path.relative_to(tmp_path)) for path in [*made, folder.root / "data" / "registry.sqlite3"]
+    }
+    assert [row.name for row in all_gateways(folder.root)] == ["pi-1"]
+    assert [problem for problem in check(folder.root) if problem.serious] == []
+    bring_forward(folder, load(folder.settings, CloudSettings))
+    assert everything(tmp_path) == after
+
+
+def test_an_order_key_that_is_kept_elsewhere_is_not_made_again(tmp_path: Path) -> None:
+    folder = init(tmp_path / "cloud", "127.0.0.1:0")
+    folder.command_key[0].unlink()
+    bring_forward(folder, load(folder.settings, CloudSettings))
+    assert not folder.command_key[0].exists()
+    assert check(folder.root) == []
 
 
 def test_s15_a_demos_authorities_say_so(tmp_path: Path) -> None:

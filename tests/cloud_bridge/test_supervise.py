@@ -103,13 +103,13 @@ def test_delays_double_up_to_the_longest_and_keep_at_least_their_half() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    init(tmp_path / "cloud", f"127.0.0.1:{free_port()}", ["pi-a"])
+    init(tmp_path / "cloud", f"127.0.0.1:{free_port()}", ["pi-a"], https=f"127.0.0.1:{free_port()}")
     return tmp_path / "cloud"
 
 
 @pytest.fixture
 def running(folder: Path, start: Start) -> Process:
-    return start("cloud", "run", "--dir", folder, ready=["broker", "ingest"])
+    return start("cloud", "run", "--dir", folder, ready=["broker", "ingest", "enrol"])
 
 
 def children(process: Process) -> dict[str, psutil.Process]:
@@ -117,14 +117,14 @@ def children(process: Process) -> dict[str, psutil.Process]:
     return {child.cmdline()[-1]: child for child in psutil.Process(process.pid).children()}
 
 
-def test_cloud_run_plays_broker_and_ingest_in_one_process_group(running: Process) -> None:
+def test_cloud_run_plays_all_roles_in_one_process_group(running: Process) -> None:
     roles = children(running)
-    assert set(roles) == {"broker", "ingest"}
+    assert set(roles) == {"broker", "ingest", "enrol"}
     assert {os.getpgid(role.pid) for role in roles.values()} == {os.getpgid(running.pid)}
     assert all(line.startswith("ready: ") for line in running.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", ["broker", "ingest"])
+@pytest.mark.parametrize("name", ["broker", "ingest", "enrol"])
 def test_a_role_that_dies_is_started_again(running: Process, name: str) -> None:
     children(running)[name].kill()
     running.said(f"ready: {name}", times=2)
@@ -155,6 +155,6 @@ def test_a_role_that_cannot_run_as_it_is_set_up_ends_all_with_status_2(folder: P
 
 def test_a_broker_of_ones_own_is_not_run(folder: Path) -> None:
     settings = load(folder / "cloud.yaml", CloudSettings)
-    assert [role.name for role in roles_of(folder, settings)] == ["broker", "ingest"]
+    assert [role.name for role in roles_of(folder, settings)] == ["broker", "ingest", "enrol"]
     own = msgspec.structs.replace(settings, broker="mqtts://broker.example.net:8883")
-    assert [role.name for role in roles_of(folder, own)] == ["ingest"]
+    assert [role.name for role in roles_of(folder, own)] == ["ingest", "enrol"]

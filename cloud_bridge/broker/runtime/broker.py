@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from time import monotonic
 from typing import Any
 
@@ -23,7 +23,7 @@ from cloud_bridge.broker.admission import UNAVAILABLE
 from cloud_bridge.broker.allowance import SPENT, Allowance
 from cloud_bridge.broker.errors import ClientFault, Refused
 from cloud_bridge.broker.runtime.handler import Handler, Opening
-from cloud_bridge.broker.runtime.link import Link, Packet
+from cloud_bridge.broker.runtime.link import REVOKED, Link, Packet
 from cloud_bridge.broker.runtime.plugins import CertificateName, TopicRules
 from cloud_bridge.settings import Limits
 
@@ -82,6 +82,13 @@ class HardenedBroker(Broker):  # type: ignore[misc]  # amqtt has no type informa
             link.complain(fault.kind, f"{fault}: closed")
         finally:
             await link.close()
+
+    def close_revoked(self, revoked: Container[int]) -> None:
+        """Ends the connections of gateways whose certificates are `revoked`."""
+        for present in list(self._present.values()):
+            if present.link.is_revoked(revoked):
+                present.link.complain("revoked", f"{REVOKED}: closed")
+                present.link.abort()
 
     async def _initialize_client_session(
         self, reader: ReaderAdapter, writer: WriterAdapter, remote_address: str, remote_port: int

@@ -8,7 +8,7 @@ import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from time import monotonic
 
 from cryptography import x509
@@ -20,7 +20,7 @@ from cloud_bridge.broker.admission import NOT_AUTHORIZED
 from cloud_bridge.broker.complaints import Complaints
 from cloud_bridge.broker.errors import BadPacket, ClientFault, Refused
 from cloud_bridge.broker.framing import Kind
-from cloud_bridge.broker.runtime.link import CLOSE_TIMEOUT_S, Link, Packet
+from cloud_bridge.broker.runtime.link import CLOSE_TIMEOUT_S, REVOKED, Link, Packet
 from cloud_bridge.broker.wording import tls_refusal
 from cloud_bridge.errors import BrokerFailed
 from cloud_bridge.settings import Limits
@@ -35,7 +35,10 @@ Serve = Callable[[Link, Packet], Awaitable[None]]
 
 
 class Door:
-    """Listens, and hands each client that proved who it is to `serve`, with its CONNECT as it came."""
+    """Listens, and hands each client that proved who it is to `serve`, with its CONNECT as it came.
+
+    `revoked`: serial numbers of gateways' certificates that are good no more.
+    """
 
     def __init__(
         self,
@@ -44,13 +47,13 @@ class Door:
         authorities: Mapping[str, x509.Certificate],
         limits: Limits,
         serve: Serve,
-        refused: Collection[str] = (),
+        revoked: Container[int] = frozenset(),
     ) -> None:
         self._context = context
         self._authorities = authorities
         self._limits = limits
         self._serve = serve
-        self._refused = refused
+        self._revoked = revoked
         self._complaints = Complaints()
         self._waiting: Counter[str] = Counter()
         self._clients: set[asyncio.Task[None]] = set()
@@ -160,8 +163,9 @@ class Door:
         link.identity = identify(name, issuer)
         if link.identity is None:
             raise Refused(f"a certificate for {name!r} that the authority {issuer!r} may not give out", NOT_AUTHORIZED)
-        if name in self._refused:
-            raise Refused("turned away (cloud.yaml: refused)", NOT_AUTHORIZED)
+        link.serial_number = certificate.serial_number
+        if link.is_revoked(self._revoked):
+            raise Refused(REVOKED, NOT_AUTHORIZED)
 
     def _leave(self, host: str) -> None:
         """One that waited at the door is in, or gone."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 
-from cloud_bridge.acl import Identity
+from cloud_bridge.acl import Identity, Role
 from cloud_bridge.addresses import Address
 from cloud_bridge.broker.allowance import SPENT, Allowance
 from cloud_bridge.broker.complaints import Complaints
@@ -22,6 +23,7 @@ from config.text import one_line
 WRITE_TIMEOUT_S = 20.0
 """A client that takes nothing for so long is cut: what is meant for it fills the broker's memory."""
 CLOSE_TIMEOUT_S = 2.0
+REVOKED = "its certificate is revoked (cloud gateway revoke)"
 _LINE = 300
 
 logger = logging.getLogger("cloud_bridge.broker")
@@ -49,6 +51,7 @@ class Link(ReaderAdapter, WriterAdapter):  # type: ignore[misc]  # amqtt has no 
     ) -> None:
         self.peer = peer
         self.identity: Identity | None = None
+        self.serial_number = 0
         self.allowance: Allowance | None = None
         self._reader = reader
         self._writer = writer
@@ -83,6 +86,11 @@ class Link(ReaderAdapter, WriterAdapter):  # type: ignore[misc]  # amqtt has no 
             raise OverAllowance(SPENT.format(spent_s))
         if pause_s := allowance.pause_s(monotonic()):
             await asyncio.sleep(pause_s)
+
+    def is_revoked(self, revoked: Container[int]) -> bool:
+        """Whether it is a gateway whose certificate is among the serial numbers `revoked`."""
+        of_gateway = self.identity is not None and self.identity.role is Role.GATEWAY
+        return of_gateway and self.serial_number in revoked
 
     def complain(self, kind: str, what: str) -> None:
         """Tells what the client did, once in a while."""

@@ -7,8 +7,8 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,11 +194,11 @@ def written(folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePr
 
 
 @contextmanager
-def embedded(root: Path, limits: Mapping[str, float] | None = None, refused: Sequence[str] = ()) -> Iterator[Broker]:
+def embedded(root: Path, limits: Mapping[str, float] | None = None) -> Iterator[Broker]:
     """The embedded broker in a process of its own, at any free port."""
     folder = init(root / "cloud", f"{HOST}:0")
     given = ", ".join(f"{name}: {value}" for name, value in (limits or {}).items())
-    more = f"limits: {{{given}}}\nrefused: [{', '.join(refused)}]\n"
+    more = f"limits: {{{given}}}\n"
     folder.settings.write_text(folder.settings.read_text() + more)
     command: list[str | Path] = [sys.executable, "-m", "cloud_bridge.runtime.broker", "--dir", folder.root]
     process = Process(command, cwd=Path(__file__).parents[3])
@@ -212,8 +212,8 @@ def embedded(root: Path, limits: Mapping[str, float] | None = None, refused: Seq
 @contextmanager
 def mosquitto_at(root: Path, program: Path) -> Iterator[Broker]:
     """Mosquitto with the configuration that is shipped; only paths and ports are this test's."""
-    gateways_port, bridge_port = _free_ports()
-    folder = init(root / "cloud", f"{HOST}:{gateways_port}")
+    gateways_port, bridge_port, https_port = _free_ports(3)
+    folder = init(root / "cloud", f"{HOST}:{gateways_port}", https=f"{HOST}:{https_port}")
     for acl in ("acl-gateways.conf", "acl-bridge.conf"):
         (folder.root / acl).write_text((CONFIG / acl).read_text())
     shipped = (CONFIG / "mosquitto.conf").read_text()
@@ -234,6 +234,7 @@ def mosquitto_at(root: Path, program: Path) -> Iterator[Broker]:
         process.clean_up()
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]

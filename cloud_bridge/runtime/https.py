@@ -1,0 +1,145 @@
+"""HTTPS for strangers: an ASGI application behind a door that bounds connections, handshakes and time.
+
+uvicorn's protocol speaks HTTP; its own server has no limit on a handshake, on a slow request, or on one address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from cloud_bridge.addresses import Address
+
+CONNECTIONS = 64
+CONNECTIONS_PER_ADDRESS = 16
+CONNECTION_S = 20.0
+"""From TCP to the last byte of the answer; then it is closed, whatever it is doing."""
+HANDSHAKE_S = 10.0
+HEADER_BYTES = 8 * 1024
+STOP_S = 3.0
+"""For those that are being answered when the server stops."""
+NO_ACCEPT_PAUSE_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class _Connection(H11Protocol):
+    """One client, for one request."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, config: Config, state: ServerState, gone: asyncio.Event) -> None:
+        super().__init__(config, state, {})
+        self._gone = gone
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._gone.set()
+
+
+class HttpsServer:
+    """Serves on a listening socket that is handed in."""
+
+    def __init__(self, app: Any, listener: socket.socket, context: ssl.SSLContext) -> None:
+        self._config = Config(
+            app,
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+            headers=[("connection", "close"), ("cache-control", "no-store")],
+        )
+        self._config.load()
+        self._listener = listener
+        self._context = context
+        self._clients: set[asyncio.Task[None]] = set()
+        self._by_address: Counter[str] = Counter()
+
+    async def accept(self) -> None:
+        """Lets clients in for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(self._listener)
+            except OSError as error:
+                if error.errno != errno.ECONNABORTED:
+                    log.error("can't accept a connection: %s", error.strerror)
+                    await asyncio.sleep(NO_ACCEPT_PAUSE_S)
+                continue
+            self._welcome(connection, Address(peer[0], peer[1]))
+            await asyncio.sleep(0)  # sock_accept does not wait while more are there
+
+    async def close(self) -> None:
+        """Those that are being answered get a moment."""
+        self._listener.close()
+        if self._clients:
+            await asyncio.wait(self._clients, timeout=STOP_S)
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _welcome(self, connection: socket.socket, peer: Address) -> None:
+        if len(self._clients) >= CONNECTIONS or self._by_address[peer.host] >= CONNECTIONS_PER_ADDRESS:
+            log.debug("%s: closed: too many connections", peer)
+            connection.close()
+            return
+        self._by_address[peer.host] += 1
+        client = asyncio.create_task(self._serve(connection, peer), name=f"https {peer}")
+        self._clients.add(client)
+        client.add_done_callback(partial(self._leave, peer.host))
+
+    def _leave(self, host: str, client: asyncio.Task[None]) -> None:
+        self._clients.discard(client)
+        self._by_address[host] -= 1
+        if not self._by_address[host]:
+            del self._by_address[host]
+
+    async def _serve(self, connection: socket.socket, peer: Address) -> None:
+        state, gone = ServerState(), asyncio.Event()
+        state.default_headers = self._config.encoded_headers
+        transport: asyncio.Transport | None = None
+        try:
+            async with asyncio.timeout(CONNECTION_S):
+                transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                    partial(_Connection, self._config, state, gone),
+                    connection,
+                    ssl=self._context,
+                    ssl_handshake_timeout=HANDSHAKE_S,
+                    ssl_shutdown_timeout=STOP_S,
+                )
+                await gone.wait()
+        except OSError as error:  # ssl.SSLError and TimeoutError are OSErrors
+            log.debug("%s: closed: %s", peer, str(error) or "too slow")
+        finally:
+            if transport:
+                transport.abort()
+            connection.close()
+
+
+@asynccontextmanager
+async def serving(app: Any, listener: socket.socket, context: ssl.SSLContext) -> AsyncIterator[None]:
+    """The application, served until the block ends."""
+    server = HttpsServer(app, listener, context)
+    accepting = asyncio.create_task(server.accept(), name="https door")
+    try:
+        yield
+    finally:
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        await server.close()

@@ -1,0 +1,1 @@
+"""The registry: which gateways there are, with their tokens, certificates, claim codes and commands."""

@@ -69,7 +69,7 @@ def exposure(listen: Address) -> str | None:
     """What an owner should hear about listening there (S13); None if nobody outside can reach it."""
     ip = ip_of(listen.host)
     if is_every_address(listen.host):
-        return f"{listen} is every address of this machine: if one of them is public, so is the broker"
+        return f"{listen} is every address of this machine: if one of them is public, so is this door"
     if ip is not None and ip.is_global:
         return f"{listen} is a public address: anyone can try this door; put a firewall or a VPN before it"
     return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from cloud_bridge.authority import EXPIRY_WARNING, Use, common_name, hosts_of, is_demo, issuer_of
+from cloud_bridge.authority import EXPIRY_WARNING, GATEWAY_WARNING, Use, common_name, hosts_of, is_demo, issuer_of
+from cloud_bridge.register import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Leaf:
     name: str
     use: Use
     hosts: Sequence[str] = ()
+    renewed: bool = False
+    """Its bearer renews it by itself, so that this copy's dates say nothing; `gateway_dates` does."""
 
 
 def dates(where: str, certificate: x509.Certificate, now: datetime) -> Iterator[Problem]:
@@ -54,9 +58,48 @@ def authority_problems(where: str, certificate: x509.Certificate, now: datetime)
         yield Problem(where, "a demo's: gateways refuse it off loopback (S15)", serious=False)
 
 
+def gateway_dates(where: str, gateways: Iterable[Gateway], now: datetime) -> Iterator[Problem]:
+    """Of gateways that did not renew in time: warnings, since one that is off does so when it is back."""
+    for gateway in gateways:
+        if gateway.revoked_at is not None or gateway.expires_at is None:
+            continue
+        ends = datetime.fromtimestamp(gateway.expires_at / 1000, UTC)
+        if ends <= now:
+            what = f"the certificate of {gateway.name} expired on {ends:%Y-%m-%d}; it renews it when it is back"
+            yield Problem(where, what, serious=False)
+        elif ends - now < GATEWAY_WARNING:
+            days = f"on {ends:%Y-%m-%d}, in {(ends - now).days} days"
+            what = f"the certificate of {gateway.name} expires {days}: does the gateway reach the enrolment endpoint?"
+            yield Problem(where, what, serious=False)
+
+
+def list_problems(
+    where: str,
+    revoked: x509.CertificateRevocationList,
+    issuer: x509.Certificate,
+    wanted: Collection[int],
+    now: datetime,
+) -> Iterator[Problem]:
+    """Of the revocation list; `wanted`: the serial numbers that should be in it."""
+    key = issuer.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not revoked.is_signature_valid(key):
+        yield Problem(where, "not signed by the gateways' authority: no broker takes it")
+    if revoked.last_update_utc > now:
+        yield Problem(where, f"begins on {revoked.last_update_utc:%Y-%m-%d}: Mosquitto lets nobody in until then")
+    ends = revoked.next_update_utc
+    if ends is None or ends <= now:
+        yield Problem(where, "has run out: Mosquitto lets nobody in any more")
+    elif ends - now < EXPIRY_WARNING:
+        yield Problem(where, f"ends on {ends:%Y-%m-%d}: then Mosquitto lets nobody in", serious=False)
+    listed = {each.serial_number for each in revoked}
+    if lacking := len(set(wanted) - listed):
+        yield Problem(where, f"lacks {lacking} certificates that are revoked: does the enrol role run?", serious=False)
+
+
 def leaf_problems(leaf: Leaf, now: datetime) -> Iterator[Problem]:
     """Of a broker's, the bridge's or a gateway's certificate."""
-    yield from dates(leaf.where, leaf.certificate, now)
+    if not leaf.renewed:
+        yield from dates(leaf.where, leaf.certificate, now)
     if issuer_of(leaf.certificate, {"": leaf.authority}) is None:
         yield Problem(leaf.where, "not signed by this cloud's authority for it")
     if (name := common_name(leaf.certificate)) != leaf.name:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
 from drivers.ups import Severity, clean_text
 from gateway.wire import codec, limits
 from gateway.wire.errors import Malformed, TooLarge
-from gateway.wire.messages import EventBody, GapBody, IdentityBody, Kind, Record, Scalar, Stamp, StatusBody
+from gateway.wire.messages import (
+    Clock,
+    ClockBody,
+    EventBody,
+    GapBody,
+    IdentityBody,
+    Kind,
+    Record,
+    Scalar,
+    Stamp,
+    StatusBody,
+)
+from gateway.wire.orders import CommandBody
+from gateway.wire.outage import OutageBody
+
+Body = EventBody | StatusBody | IdentityBody | ClockBody | OutageBody | CommandBody
+Texts = TypeVar("Texts", bound=msgspec.Struct)
 
 CLOUD_LANE = "cloud"
 """Lane of the events that ingest itself writes; gateways have no such lane."""
@@ -27,6 +44,9 @@ class Stored(StrEnum):
     STATUS = "status"
     IDENTITY = "identity"
     GAP = "gap"
+    CLOCK = "clock"
+    OUTAGE = "outage"
+    COMMAND = "command"
     UNKNOWN = "unknown"
     DEAD_LETTER = "dead_letter"
     REPEAT = "repeat"
@@ -42,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes = b""
     unit: str = ""
     stamp: Stamp | None = None
-    body: EventBody | StatusBody | IdentityBody | None = None
+    body: Body | None = None
     history: bool = False
 
 
@@ -64,7 +84,7 @@ def read_record(raw: bytes, first: int, last: int) -> Entry:
     )
 
 
-def _body(record: Record) -> tuple[Stored, EventBody | StatusBody | IdentityBody | None]:
+def _body(record: Record) -> tuple[Stored, Body | None]:
     match record.kind:
         case Kind.EVENT:
             return Stored.EVENT, _cleaned_event(codec.decode_body(record, EventBody))
@@ -72,6 +92,12 @@ def _body(record: Record) -> tuple[Stored, EventBody | StatusBody | IdentityBody
             return Stored.STATUS, codec.decode_body(record, StatusBody)
         case Kind.IDENTITY:
             return Stored.IDENTITY, _cleaned_identity(codec.decode_body(record, IdentityBody))
+        case Kind.CLOCK:
+            return Stored.CLOCK, _cleaned_texts(codec.decode_body(record, ClockBody))
+        case Kind.OUTAGE:
+            return Stored.OUTAGE, _cleaned_texts(codec.decode_body(record, OutageBody))
+        case Kind.COMMAND:
+            return Stored.COMMAND, _cleaned_command(codec.decode_body(record, CommandBody))
         case Kind.GAP:
             return Stored.GAP, None
         case _:
@@ -98,20 +124,30 @@ def _cleaned(value: Scalar) -> Scalar:
 
 def _cleaned_identity(body: IdentityBody) -> IdentityBody:
     identity = body.identity
-    texts = {
-        name: clean_text(value)
-        for name in identity.__struct_fields__
-        if isinstance(value := getattr(identity, name), str)
-    }
     groups = tuple((index, clean_text(name)) for index, name in identity.outlet_groups)
-    cleaned = msgspec.structs.replace(identity, **texts, outlet_groups=groups)
+    cleaned = msgspec.structs.replace(_cleaned_texts(identity), outlet_groups=groups)
     return IdentityBody(identity=cleaned, transport=clean_text(body.transport))
+
+
+def _cleaned_command(body: CommandBody) -> CommandBody:
+    by = _cleaned_texts(body.by) if body.by else None
+    return msgspec.structs.replace(_cleaned_texts(body), by=by)
+
+
+def _cleaned_texts(body: Texts) -> Texts:
+    """Its own texts; those of what it holds are the caller's. Only a command's sentence may be long."""
+    texts = {
+        name: clean_text(value, limits.DETAIL_LENGTH if name == "detail" else limits.TEXT_LENGTH)
+        for name in body.__struct_fields__
+        if isinstance(value := getattr(body, name), str) and not isinstance(value, StrEnum)
+    }
+    return msgspec.structs.replace(body, **texts)
 
 
 def cloned_record(lane: str, stream: str, number: int, now_ms: int) -> bytes:
     """The event that two gateways use one identity (S16), as a record of the cloud's own lane."""
     details: dict[str, Scalar] = {"lane": lane, "stream": stream, "seq": number}
     body = EventBody(type="gateway_cloned", severity=Severity.CRITICAL, details=details)
-    stamp = Stamp(at=now_ms, boot="", mono=0)
+    stamp = Stamp(at=now_ms, boot="", mono=0, clock=Clock.SYNCHRONISED.value)
     raw = msgspec.Raw(msgspec.json.encode(body))
     return codec.encode_record(Record(kind=Kind.EVENT, stamp=stamp, body=raw))

@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from cloud_bridge.rows import GatewayRow, IngestRow, UnitRow
-from cloud_bridge.views import ago_text, iso_or_none
+from cloud_bridge.views import ago_text, iso_or_none, moment_json
 from drivers.ups import State, clean_text
 from gateway.wire.limits import LOST_AFTER_S
 
@@ -114,7 +114,7 @@ def unit_json(view: UnitView) -> str:
         "unit": row.name,
         "stale": view.stale,
         "age_s": view.age_s,
-        "at": iso_or_none(row.at),
+        **(moment_json(row.at, row.dated_at) if row.at is not None else {"at": None}),
         "received_at": iso_or_none(row.received_at),
         "state": view.state,
         "charge_pct": view.charge_pct,
@@ -142,6 +142,9 @@ def gateway_json(row: GatewayRow, link: LinkState) -> str:
         "waiting": row.waiting,
         "dead_letters": row.letters,
         "dead_letters_dropped": row.letters_dropped,
+        "health": row.health,
+        "health_at": iso_or_none(row.health_at),
+        "audit_broken_at": iso_or_none(row.audit_broken_at),
     }
     return _json.encode(line).decode()
 

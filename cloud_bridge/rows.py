@@ -5,11 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from drivers.ups import Severity
+from gateway.wire.health import Health
 from gateway.wire.messages import Hello, IdentityBody, Lane, Scalar
+from gateway.wire.outage import OutageBody
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored event. `id` grows in the order of storing; `seq` is its number in its stream."""
+    """One stored event. `id` grows in the order of storing; `seq` is its number in its stream.
+
+    `dated_at`: when it was, if `at` came from a clock that was not set.
+    """
 
     id: int
     gateway: str
@@ -31,6 +36,30 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     mono: int
     details: dict[str, Scalar]
+    dated_at: int | None = None
+
+
+class OutageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored outage. `at`, `dated_at`: of its record, as an event's."""
+
+    id: int
+    gateway: str
+    unit: str
+    at: int
+    dated_at: int | None
+    clock: str
+    history: bool
+    received_at: int
+    body: OutageBody
+
+
+class OutageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which outages. `newest`: at most so many, of the end."""
+
+    newest: int | None = None
+    since: int | None = None
+    gateway: str | None = None
+    unit: str | None = None
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +83,8 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway. `health_at`: when it came. `audit_broken_at`: since when its audit log is shorter than it was."""
+
     name: str
     first_seen_at: int
     last_seen_at: int
@@ -64,10 +95,13 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
     letters: int
     letters_dropped: int
     streams: tuple[StreamRow, ...]
+    health: Health | None = None
+    health_at: int | None = None
+    audit_broken_at: int | None = None
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest that is known of a unit. `status` holds Snapshot fields as their JSON."""
+    """The newest that is known of a unit. `status` holds Snapshot fields as their JSON; `dated_at` as an event's."""
 
     gateway: str
     name: str
@@ -76,6 +110,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int | None
     status: dict[str, msgspec.Raw]
     identity: IdentityBody | None
+    dated_at: int | None = None
 
 
 class IngestRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from rich.text import Text
 from cloud_bridge.rows import EventRow, LetterRow
 from config.text import one_line
 from drivers.ups import CATALOGUE, Severity, clean_text
+from gateway.wire import limits
 
 LETTER_CHARS = 200
 """Of a dead letter's bytes in a line for a terminal; `--json` has them all."""
@@ -38,8 +39,8 @@ def event_json(row: EventRow) -> str:
         "seq": row.seq,
         "type": row.type,
         "severity": row.severity,
-        "at": iso(row.at),
-        "after_at": iso_or_none(row.after_at),
+        **moment_json(row.at, row.dated_at),
+        "after_at": iso_or_none(_after(row)),
         "found_afterwards": row.found_afterwards,
         "history": row.history,
         "read_ms": row.read_ms,
@@ -57,7 +58,7 @@ def event_json(row: EventRow) -> str:
 def event_line(row: EventRow) -> Text:
     """Time, severity, unit, type and what it means."""
     known = CATALOGUE.get(row.type)
-    line = Text(f"{iso(row.at)}  ")
+    line = Text(f"{iso(moment(row.at, row.dated_at))}  ")
     line.append(f"{row.severity:<13}  ", SEVERITY_STYLE[row.severity])
     line.append(f"{clean_text(row.gateway)}/{clean_text(row.unit) or '-'}  ")
     line.append(clean_text(row.type), "bold")
@@ -69,7 +70,32 @@ def event_line(row: EventRow) -> Text:
         line.append("  found afterwards", "dim")
     if row.history:
         line.append("  from the backlog", "dim")
+    if row.dated_at is not None:
+        line.append("  dated afterwards", "dim")
     return line
+
+
+def _after(row: EventRow) -> int | None:
+    """By the clock that `at` is shown by. What was found afterwards may be of another boot, and stays as it came."""
+    if row.after_at is None or row.dated_at is None or row.found_afterwards:
+        return row.after_at
+    return moved(row.after_at, row.at, row.dated_at)
+
+
+def moment(at_ms: int, dated_at_ms: int | None) -> int:
+    """When it was: dated afterwards, or as it was said."""
+    return at_ms if dated_at_ms is None else dated_at_ms
+
+
+def moved(other_ms: int, at_ms: int, dated_at_ms: int | None) -> int:
+    """Another instant of the same record, by the clock that `at` was dated by."""
+    return min(max(0, other_ms + moment(at_ms, dated_at_ms) - at_ms), limits.INSTANT_MAX)
+
+
+def moment_json(at_ms: int, dated_at_ms: int | None) -> dict[str, str]:
+    """The same as fields of a line; what was said stands in `original_at` where it was another."""
+    when = moment(at_ms, dated_at_ms)
+    return {"at": iso(when)} | ({"original_at": iso(at_ms)} if when != at_ms else {})
 
 
 def letter_json(row: LetterRow) -> str:

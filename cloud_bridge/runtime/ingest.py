@@ -20,15 +20,21 @@ from cloud_bridge.backoff import delays
 from cloud_bridge.broker.complaints import Complaints
 from cloud_bridge.errors import BadAddress, CloudError
 from cloud_bridge.ingest import Letter, unpack
+from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.runtime.inbox import Heard, Inbox
 from cloud_bridge.runtime.link import Link, tls_context
+from cloud_bridge.runtime.registry import Challenged, Greeted, Recorded, RegistryWatch, Word
 from cloud_bridge.settings import CloudSettings
 from cloud_bridge.store.database import FILE_NAME, open_writer
+from cloud_bridge.store.registry.errors import RegistryFailed
+from cloud_bridge.store.registry.registry import Registry
 from cloud_bridge.store.telemetry import Telemetry
 from config.runtime.ready import announce
 from gateway.wire import codec
 from gateway.wire.errors import BadTopic, WireError
+from gateway.wire.health import Health
 from gateway.wire.messages import Heartbeat, Hello, Lane, Offline
+from gateway.wire.orders import Challenge, CommandBody
 from gateway.wire.topics import Up, parse_up
 
 log = logging.getLogger(__name__)
@@ -45,23 +51,27 @@ LOCK_NAME = "ingest.lock"
 Publish = Callable[[str, bytes], None]
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Ingest:
     """Takes messages out of the inbox, many in one transaction, and answers after the commit.
 
-    What can't be written stays with its gateway, unacknowledged, and is tried again.
+    What can't be written stays with its gateway, unacknowledged, and is tried again. Nothing is taken before the
+    registry has said who is revoked.
     """
 
     def __init__(
-        self, telemetry: Telemetry, inbox: Inbox, publish: Publish, connected_at: Callable[[], int | None]
+        self,
+        telemetry: Telemetry,
+        inbox: Inbox,
+        publish: Publish,
+        connected_at: Callable[[], int | None],
+        registry: RegistryWatch,
     ) -> None:
         self._telemetry = telemetry
         self._inbox = inbox
         self._publish = publish
         self._connected_at = connected_at
+        self._registry = registry
+        self._may_begin = threading.Event()
         self._stopping = threading.Event()
         self._asked = Asked()
         self._heartbeats: dict[str, tuple[int, Heartbeat]] = {}
@@ -73,10 +83,16 @@ class Ingest:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._may_begin.set()
         self._inbox.wake()
+
+    def begin(self) -> None:
+        """It is known who is revoked."""
+        self._may_begin.set()
 
     def run(self) -> None:
         """Until stopped."""
+        self._may_begin.wait()
         while not self._stopping.is_set():
             messages = self._inbox.take(self._flush_at_s - time.monotonic())
             if messages or self._flush_due():
@@ -130,10 +146,11 @@ class Ingest:
 
     def _commit(self, messages: Sequence[Heard]) -> None:
         answers = Answers()
+        words: list[Word] = []
         flush, connected_at = self._flush_due(), self._connected_at()
         with self._telemetry.transaction():
             for message in messages:
-                self._absorb(message, answers)
+                self._absorb(message, answers, words)
             if flush:
                 self._flush(connected_at)
         if flush:
@@ -142,21 +159,25 @@ class Ingest:
             self._flush_at_s = time.monotonic() + FLUSH_S
         for topic, payload in answers.messages(self._asked, time.monotonic()):
             self._publish(topic, payload)
+        for word in words:
+            self._registry.say(word)
 
     def _flush(self, connected_at: int | None) -> None:
         for gateway, (at_ms, heartbeat) in self._heartbeats.items():
             self._telemetry.see(gateway, at_ms, heartbeat.waiting)
         self._telemetry.live(self._started_at, connected_at)
 
-    def _absorb(self, message: Heard, answers: Answers) -> None:
+    def _absorb(self, message: Heard, answers: Answers, words: list[Word]) -> None:
         try:
             gateway, kind = parse_up(message.topic)
         except BadTopic as error:
             # The subscription's third level is the gateway's name.
             self._tell_of(message.topic.split("/")[2], "topic", f"dropped: {error.what}")
             return
+        if gateway in (self._registry.revoked or ()):
+            return
         try:
-            self._take(gateway, kind, message, answers)
+            self._take(gateway, kind, message, answers, words)
         except WireError as error:
             letter = Letter(reason=error.what, raw=message.payload, lane=kind)
             self._telemetry.bury(gateway, letter, message.received_at)
@@ -168,19 +189,15 @@ class Ingest:
         if left_out is not None:
             log.log(level, "gateway %s: %s%s", gateway, what, left_out)
 
-    def _take(self, gateway: str, kind: Up, message: Heard, answers: Answers) -> None:
+    def _take(self, gateway: str, kind: Up, message: Heard, answers: Answers, words: list[Word]) -> None:
         at_ms, payload = message.received_at, message.payload
         match kind:
             case Up.EVENTS | Up.STATUS:
-                lane = Lane(kind.value)
-                verdict = self._telemetry.take(gateway, unpack(lane, payload), at_ms)
-                answers.acknowledge(gateway, lane, verdict.ack)
-                for letter in verdict.letters:
-                    what = f"record {letter.number} of {lane} goes to the dead letters: {letter.reason}"
-                    self._tell_of(gateway, f"record of {lane}", what)
+                words += self._take_batch(gateway, Lane(kind.value), message, answers)
             case Up.HELLO:
                 hello = codec.decode(payload, Hello)
                 answers.greet(gateway, hello, self._telemetry.greet(gateway, hello, at_ms))
+                words.append(Greeted(gateway))
                 self._tell_of(gateway, kind, f"says hello, version {hello.version}", logging.INFO)
             case Up.OFFLINE:
                 self._telemetry.say_goodbye(gateway, codec.decode(payload, Offline), at_ms)
@@ -189,8 +206,19 @@ class Ingest:
                 self._heartbeats[gateway] = (at_ms, codec.decode(payload, Heartbeat))
                 return
             case Up.HEALTH:
-                pass
+                if self._telemetry.keep_health(gateway, codec.decode(payload, Health), at_ms):
+                    self._tell_of(gateway, "audit", "its audit log lost lines that it had")
+            case Up.CHALLENGE:
+                words.append(Challenged(gateway, codec.decode(payload, Challenge)))
         self._telemetry.see(gateway, at_ms)
+
+    def _take_batch(self, gateway: str, lane: Lane, message: Heard, answers: Answers) -> list[Word]:
+        verdict = self._telemetry.take(gateway, unpack(lane, message.payload), message.received_at)
+        answers.acknowledge(gateway, lane, verdict.ack)
+        for letter in verdict.letters:
+            what = f"record {letter.number} of {lane} goes to the dead letters: {letter.reason}"
+            self._tell_of(gateway, f"record of {lane}", what)
+        return [Recorded(entry.body.id) for entry in verdict.entries if isinstance(entry.body, CommandBody)]
 
 
 def run(settings: CloudSettings) -> None:
@@ -215,6 +243,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _run(settings: CloudSettings, address: Address, context: ssl.SSLContext) -> None:
+    _check_registry(settings)
     telemetry = Telemetry(open_writer(settings.data / FILE_NAME), now_ms)
     inbox, ready = Inbox(), threading.Event()
 
@@ -224,15 +253,29 @@ def _run(settings: CloudSettings, address: Address, context: ssl.SSLContext) -> 
             announce("ingest", str(address))
         inbox.wake()
 
+    def known() -> None:
+        ingest.begin()
+        link.start()
+
     link = Link(address, context, inbox.put, changed)
-    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at)
+    registry = RegistryWatch(settings.registry_at, settings.data / FILE_NAME, link.publish, known)
+    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at, registry)
     _call_on_signal(ingest.stop)
-    link.start()
+    registry.start()
     try:
         ingest.run()
     finally:
+        registry.stop()
         link.stop()
         telemetry.close()
+
+
+def _check_registry(settings: CloudSettings) -> None:
+    """Raises RegistryError if there is none, or another version's; one that is away is waited for."""
+    try:
+        Registry(settings.registry_at).close()
+    except RegistryFailed as error:
+        log.debug("%s", error)
 
 
 def _call_on_signal(stop: Callable[[], None]) -> None:

@@ -96,7 +96,8 @@ class Link:
         """Says goodbye and waits until the connection is closed."""
         self._stopping.set()
         self._gone.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Sends it if there is a connection; else whoever needs it will ask again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cloud_bridge.store.bodies import read_again
 from cloud_bridge.store.errors import NewerDatabase, NoDatabase, NotOurs, OlderDatabase
 from cloud_bridge.store.schema import MIGRATIONS
 
@@ -73,7 +74,10 @@ def _open(name: str, busy_s: float) -> Database:
 
 def _migrate(db: Database, path: Path) -> None:
     _refuse_newer(db, path)
-    MIGRATIONS.apply(db)
+    if MIGRATIONS.pending(db):
+        with transaction(db):
+            MIGRATIONS.apply(db)
+            read_again(db.conn)
 
 
 def _refuse_foreign(db: Database, path: Path) -> None:

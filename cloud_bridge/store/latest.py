@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
-from cloud_bridge.entries import Entry
+from cloud_bridge.store.bodies import Numbered
 from drivers.ups import Snapshot
 from gateway.wire.messages import IdentityBody, Stamp, StatusBody
 from gateway.wire.status import merge_status
@@ -21,30 +21,31 @@ _KNOWN = frozenset(Snapshot.__struct_fields__)
 
 def renew_latest(
     conn: sqlite3.Connection,
-    entries: Iterable[Entry],
+    entries: Numbered,
     units: Mapping[str, int],
     sent_at: int | None,
     received_at: int,
 ) -> None:
     """Brings the units' rows forward by records in their order, inside the caller's transaction."""
-    statuses: dict[str, tuple[Values, Stamp, bool]] = {}
-    for entry in entries:
+    statuses: dict[str, tuple[Values, Stamp, bool, int]] = {}
+    for row, entry in entries:
         if entry.unit not in units or entry.stamp is None:
             continue
         if isinstance(entry.body, StatusBody):
             known = statuses.get(entry.unit)
             before = known[0] if known else _stored(conn, units[entry.unit])
-            statuses[entry.unit] = (_merged(before, entry.body), entry.stamp, entry.history)
+            statuses[entry.unit] = (_merged(before, entry.body), entry.stamp, entry.history, row)
         elif isinstance(entry.body, IdentityBody):
             _keep_identity(conn, units[entry.unit], entry.body, entry.stamp)
     conn.executemany(
-        "INSERT INTO unit_latest (unit_id, status, at, sent_at, received_at, history)"
-        " VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO unit_latest (unit_id, status, at, sent_at, received_at, history, record_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (unit_id) DO UPDATE SET status = excluded.status, at = excluded.at,"
-        " sent_at = excluded.sent_at, received_at = excluded.received_at, history = excluded.history",
+        " sent_at = excluded.sent_at, received_at = excluded.received_at, history = excluded.history,"
+        " record_id = excluded.record_id",
         [
-            (units[name], _json.encode(values), stamp.at, sent_at, received_at, history)
-            for name, (values, stamp, history) in statuses.items()
+            (units[name], _json.encode(values), stamp.at, sent_at, received_at, history, row)
+            for name, (values, stamp, history, row) in statuses.items()
         ],
     )
 

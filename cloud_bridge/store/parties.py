@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from cloud_bridge.greeting import cleaned_hello, remembered, stored_hello
+from cloud_bridge.health import Log, cleaned_health, is_cut
 from gateway.wire import limits
+from gateway.wire.health import Health
 from gateway.wire.messages import Hello, Lane, Offline
 
 MAX_UNITS = 4 * limits.HELLO_UNITS
@@ -74,6 +76,22 @@ def say_goodbye(conn: sqlite3.Connection, gateway: int, offline: Offline, now_ms
         "UPDATE gateways SET offline_at = ?, offline_why = ? WHERE id = ? AND conn = ?",
         (now_ms, offline.why, gateway, offline.conn),
     )
+
+
+def keep_health(conn: sqlite3.Connection, gateway: int, health: Health, now_ms: int) -> bool:
+    """Remembers a health record as the newest; whether it tells, for the first time, of a cut audit log."""
+    kept = cleaned_health(health)
+    now = Log(kept.audit_length, kept.audit_head)
+    length, head, broken_at = conn.execute(
+        "SELECT audit_length, audit_head, audit_broken_at FROM gateways WHERE id = ?", (gateway,)
+    ).fetchone()
+    cut = is_cut(None if length is None else Log(length, head), now)
+    conn.execute(
+        "UPDATE gateways SET health = ?, health_at = ?, audit_length = ?, audit_head = ?,"
+        " audit_broken_at = coalesce(audit_broken_at, ?) WHERE id = ?",
+        (_json.encode(kept), now_ms, now.length, now.head, now_ms if cut else None, gateway),
+    )
+    return cut and broken_at is None
 
 
 def through(conn: sqlite3.Connection, gateway: int, lane: str, stream: str) -> int:

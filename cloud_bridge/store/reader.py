@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 
 from cloud_bridge.greeting import stored_hello
-from cloud_bridge.rows import EventFilter, EventRow, GatewayRow, IngestRow, LetterRow, StreamRow, UnitRow
+from cloud_bridge.health import stored_health
+from cloud_bridge.rows import (
+    EventFilter,
+    EventRow,
+    GatewayRow,
+    IngestRow,
+    LetterRow,
+    OutageFilter,
+    OutageRow,
+    StreamRow,
+    UnitRow,
+)
 from cloud_bridge.store.database import open_reader
-from drivers.ups import Severity
+from drivers.ups import Outcome, Severity
 from gateway.wire.messages import IdentityBody, Lane, Scalar
+from gateway.wire.orders import By, CommandBody, Stage
+from gateway.wire.outage import OutageBody
 
 _identity = msgspec.json.Decoder(IdentityBody)
 _waiting = msgspec.json.Decoder(dict[Lane, int])
 _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_outage = msgspec.json.Decoder(OutageBody)
 _details = msgspec.json.Decoder(dict[str, Scalar])
 
 _EVENTS = """
@@ -25,7 +40,7 @@ SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
        e.type AS type, e.severity AS severity, e.after_at AS after_at, e.found_afterwards AS found_afterwards,
        e.read_ms AS read_ms, e.details AS details,
        r.at AS at, r.clock AS clock, r.boot AS boot, r.mono AS mono, r.history AS history,
-       r.sent_at AS sent_at, r.received_at AS received_at, r.stored_at AS stored_at
+       r.sent_at AS sent_at, r.received_at AS received_at, r.stored_at AS stored_at, r.dated_at AS dated_at
   FROM events e
   JOIN records r ON r.id = e.record_id
   JOIN streams s ON s.id = r.stream_id
@@ -33,10 +48,23 @@ SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
   LEFT JOIN units u ON u.id = r.unit_id
  WHERE e.record_id > :after_id
    AND (:up_to_id IS NULL OR e.record_id <= :up_to_id)
-   AND (:since IS NULL OR r.at >= :since)
+   AND (:since IS NULL OR coalesce(r.dated_at, r.at) >= :since)
    AND (:gateway IS NULL OR g.name = :gateway)
    AND (:unit IS NULL OR u.name = :unit)
    AND (:severity IS NULL OR e.severity = :severity)
+"""
+
+_OUTAGES = """
+SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit, r.at AS at, r.dated_at AS dated_at,
+       r.clock AS clock, r.history AS history, r.received_at AS received_at, o.body AS body
+  FROM outages o
+  JOIN records r ON r.id = o.record_id
+  JOIN streams s ON s.id = r.stream_id
+  JOIN gateways g ON g.id = s.gateway_id
+  LEFT JOIN units u ON u.id = r.unit_id
+ WHERE (:since IS NULL OR coalesce(r.dated_at, r.at) >= :since)
+   AND (:gateway IS NULL OR g.name = :gateway)
+   AND (:unit IS NULL OR u.name = :unit)
 """
 
 
@@ -79,6 +107,23 @@ class Reader:
             row["details"] = _details.decode(row["details"])
             yield EventRow(**row)
 
+    def outages(self, wanted: OutageFilter) -> Iterator[OutageRow]:
+        """In the order of storing."""
+        newest = f"SELECT * FROM ({_OUTAGES} ORDER BY o.record_id DESC LIMIT :newest) ORDER BY id"
+        sql = f"{_OUTAGES} ORDER BY o.record_id" if wanted.newest is None else newest
+        for row in self._db.query(sql, msgspec.structs.asdict(wanted)):
+            row["history"], row["body"] = bool(row["history"]), _outage.decode(row["body"])
+            yield OutageRow(**row)
+
+    def steps(self, gateway: str, command: str) -> list[CommandBody]:
+        """What the gateway said about a command, in its order."""
+        rows = self._db.query(
+            "SELECT c.* FROM commands c JOIN records r ON r.id = c.record_id JOIN streams s ON s.id = r.stream_id"
+            "  JOIN gateways g ON g.id = s.gateway_id WHERE c.command = ? AND g.name = ? ORDER BY c.record_id",
+            [command, gateway],
+        )
+        return [step_of(row) for row in rows]
+
     def gateways(self) -> list[GatewayRow]:
         letters = self._db.query("SELECT gateway_id, count(*) AS letters FROM dead_letters GROUP BY gateway_id")
         count = {row["gateway_id"]: row["letters"] for row in letters}
@@ -94,6 +139,9 @@ class Reader:
                 letters=count.get(row["id"], 0),
                 letters_dropped=row["letters_dropped"],
                 streams=self._streams(row["id"]),
+                health=stored_health(row["health"]),
+                health_at=row["health_at"],
+                audit_broken_at=row["audit_broken_at"],
             )
             for row in self._db.query("SELECT * FROM gateways ORDER BY name")
         ]
@@ -106,9 +154,9 @@ class Reader:
 
     def units(self) -> list[UnitRow]:
         rows = self._db.query(
-            "SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity"
+            "SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity, r.dated_at"
             "  FROM units u JOIN gateways g ON g.id = u.gateway_id"
-            "  LEFT JOIN unit_latest l ON l.unit_id = u.id"
+            "  LEFT JOIN unit_latest l ON l.unit_id = u.id LEFT JOIN records r ON r.id = l.record_id"
             " ORDER BY g.name, u.id"
         )
         return [
@@ -120,6 +168,7 @@ class Reader:
                 received_at=row["received_at"],
                 status=_values.decode(row["status"]) if row["status"] else {},
                 identity=_identity.decode(row["identity"]) if row["identity"] else None,
+                dated_at=row["dated_at"],
             )
             for row in rows
         ]
@@ -136,3 +185,11 @@ class Reader:
             "  FROM dead_letters d JOIN gateways g ON g.id = d.gateway_id ORDER BY d.id"
         )
         return (LetterRow(**row) for row in rows)
+
+
+def step_of(row: Mapping[str, Any]) -> CommandBody:
+    """A row of the table `commands`."""
+    by = By(role=row["by_role"], name=row["by_name"] or "") if row["by_role"] is not None else None
+    said = {name: row[name] or "" for name in ("reason", "detail", "verb", "serial", "audit")}
+    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    return CommandBody(id=row["command"], stage=Stage(row["stage"]), by=by, outcome=outcome, **said)

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from cloud_bridge.dating import dated_at
 from cloud_bridge.entries import CLOUD_LANE, Entry, Stored, cloned_record, read_record
 from cloud_bridge.greeting import live_from
 from cloud_bridge.ingest import Held, Known, Parcel, Verdict, judge
 from cloud_bridge.store import parties
+from cloud_bridge.store.bodies import add_bodies
+from cloud_bridge.store.dates import Anchors, anchors_for
 from cloud_bridge.store.latest import renew_latest
-from gateway.wire.messages import EventBody
 
 Clock = Callable[[], int]
 """Now, in UTC milliseconds."""
-
-_json = msgspec.json.Encoder()
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -100,39 +100,29 @@ def _append(
 ) -> None:
     """Adds entries in their order and moves the stream's `through` on."""
     first_id = int(conn.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()[0])
-    entries = tuple(entries)
-    units = parties.unit_ids(conn, gateway, (entry.unit for entry in entries))
+    numbered = tuple(enumerate(entries, first_id))
+    units = parties.unit_ids(conn, gateway, (entry.unit for _, entry in numbered))
+    anchors = anchors_for(conn, gateway, (entry.stamp for _, entry in numbered))
     stored_at = now()
     conn.executemany(
-        "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO records VALUES ({', '.join('?' * 17)})",
         [
-            (first_id + offset, stream, *_record_row(entry, units.get(entry.unit), sent, stored_at))
-            for offset, entry in enumerate(entries)
+            (row, stream, *_record_row(entry, units.get(entry.unit), sent, stored_at, anchors))
+            for row, entry in numbered
         ],
     )
-    conn.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (first_id + offset, *_event_row(entry.body))
-            for offset, entry in enumerate(entries)
-            if isinstance(entry.body, EventBody)
-        ],
-    )
-    conn.execute("UPDATE streams SET through = ? WHERE id = ?", (entries[-1].last, stream))
-    renew_latest(conn, entries, units, sent.sent_at, sent.received_at)
+    add_bodies(conn, gateway, numbered)
+    conn.execute("UPDATE streams SET through = ? WHERE id = ?", (numbered[-1][1].last, stream))
+    renew_latest(conn, numbered, units, sent.sent_at, sent.received_at)
 
 
-def _record_row(entry: Entry, unit: int | None, sent: Sent, stored_at: int) -> tuple[object, ...]:
+def _record_row(entry: Entry, unit: int | None, sent: Sent, stored_at: int, anchors: Anchors) -> tuple[object, ...]:
     stamp = entry.stamp
     clocks = (stamp.at, stamp.boot, stamp.mono, stamp.clock) if stamp else (None, None, None, None)
     names = (entry.first, entry.last, entry.kind.value, unit)
     times = (entry.history, sent.sent_at, sent.received_at, stored_at)
-    return (*names, *clocks, *times, entry.digest, entry.raw or None)
-
-
-def _event_row(body: EventBody) -> tuple[object, ...]:
-    details = _json.encode(body.details).decode()
-    return (body.type, body.severity.value, body.after, body.found_afterwards, body.read_ms, details)
+    dated = dated_at(stamp, anchors.get(stamp.boot, ())) if stamp else None
+    return (*names, *clocks, *times, entry.digest, entry.raw or None, dated)
 
 
 def _tell_cloned(

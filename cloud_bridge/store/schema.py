@@ -153,3 +153,72 @@ def _create_dead_letters(db: Database) -> None:
         foreign_keys=[("gateway_id", "gateways", "id")],
     )
     letters.create_index(["gateway_id", "lane", "stream", "seq", "digest"], unique=True)
+
+
+@MIGRATIONS(name="0002_commands_outages_clocks")
+def _second(db: Database) -> None:
+    _add_dates(db)
+    _create_outages(db)
+    _create_commands(db)
+    gateways = db.table("gateways")
+    for name, type_ in (("health", bytes), ("health_at", int), ("audit_head", str), ("audit_length", int)):
+        gateways.add_column(name, type_)
+    gateways.add_column("audit_broken_at", int)
+
+
+def _add_dates(db: Database) -> None:
+    """`dated_at`: when a record was made whose gateway's clock was not set; `at` stays as it came."""
+    db.table("records").add_column("dated_at", int)
+    # A record of a clock that was right is not in it, and costs nothing.
+    db.execute("CREATE INDEX records_undated ON records (stream_id, boot, mono) WHERE clock <> 'synchronised'")
+    db.table("unit_latest").add_column("record_id", int)
+    db.table("clock_anchors").create(
+        {"record_id": int, "gateway_id": int, "boot": str, "mono": int, "at": int},
+        pk="record_id",
+        not_null={"gateway_id", "boot", "mono", "at"},
+        foreign_keys=[("record_id", "records", "id"), ("gateway_id", "gateways", "id")],
+    ).create_index(["gateway_id", "boot", "mono"], unique=True)
+
+
+def _create_outages(db: Database) -> None:
+    """`body` is the whole outage as JSON (gateway.wire.outage), its trace too."""
+    db.table("outages").create(
+        {
+            "record_id": int,
+            "outage": str,
+            "began_at": int,
+            "ended_at": int,
+            "ended": str,
+            "cause": str,
+            "test": int,
+            "delivered_s": float,
+            "energy_wh": float,
+            "lowest_charge_pct": float,
+            "body": bytes,
+        },
+        pk="record_id",
+        not_null={"outage", "began_at", "ended_at", "ended", "cause", "test", "delivered_s", "body"},
+        foreign_keys=[("record_id", "records", "id")],
+    )
+
+
+def _create_commands(db: Database) -> None:
+    """Steps of commands, as gateways said them; the registry has the commands themselves."""
+    db.table("commands").create(
+        {
+            "record_id": int,
+            "command": str,
+            "stage": str,
+            "reason": str,
+            "detail": str,
+            "verb": str,
+            "serial": str,
+            "by_role": str,
+            "by_name": str,
+            "outcome": str,
+            "audit": str,
+        },
+        pk="record_id",
+        not_null={"command", "stage", "reason"},
+        foreign_keys=[("record_id", "records", "id")],
+    ).create_index(["command"])

@@ -11,6 +11,7 @@ from cloud_bridge.ingest import Letter, Parcel, Verdict
 from cloud_bridge.store import letters, parties, records
 from cloud_bridge.store.database import transaction
 from cloud_bridge.store.letters import LetterCaps
+from gateway.wire.health import Health
 from gateway.wire.messages import Hello, Lane, LaneAck, Offline
 
 
@@ -54,6 +55,10 @@ class Telemetry:
 
     def see(self, gateway: str, at_ms: int, waiting: Mapping[Lane, int] | None = None) -> None:
         parties.see(self._conn, self._gateway(gateway, at_ms), at_ms, waiting)
+
+    def keep_health(self, gateway: str, health: Health, received_at: int) -> bool:
+        """Whether the record tells, for the first time, that the gateway's audit log lost lines."""
+        return parties.keep_health(self._conn, self._gateway(gateway, received_at), health, received_at)
 
     def say_goodbye(self, gateway: str, offline: Offline, received_at: int) -> None:
         parties.say_goodbye(self._conn, self._gateway(gateway, received_at), offline, received_at)

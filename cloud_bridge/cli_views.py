@@ -74,7 +74,8 @@ def status(folder: Path, json_lines: bool) -> None:
     with _reader(folder) as reader:
         now = now_ms()
         ingest, gateways, units = reader.ingest(), reader.gateways(), reader.units()
-    links = {row.name: presence.link_state(row, ingest, now) for row in gateways}
+    revoked = _revoked(folder)
+    links = {row.name: presence.link_state(row, ingest, now, revoked) for row in gateways}
     shown = [presence.unit_view(row, links[row.gateway], now) for row in units]
     if json_lines:
         click.echo(presence.ingest_json(ingest, now))
@@ -96,6 +97,18 @@ def status(folder: Path, json_lines: bool) -> None:
         ("unit", "state", "charge", "load", "runtime", "input", "age"),
         [presence.unit_cells(unit) for unit in shown],
     )
+
+
+def _revoked(folder: Path) -> frozenset[str]:
+    """None before the cloud has run for the first time."""
+    from cloud_bridge.store.registry.errors import NoRegistry
+    from cloud_bridge.store.registry.registry import Registry
+
+    try:
+        with Registry(settings_of(folder).registry_at) as registry:
+            return registry.revoked_gateways()
+    except NoRegistry:
+        return frozenset()
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TypeVar
 
@@ -29,12 +30,13 @@ _json = msgspec.json.Encoder()
 
 
 class LinkState(StrEnum):
-    """STOPPED: it said so. UNKNOWN: ingest itself hears nothing, so silence says nothing."""
+    """STOPPED: it said so. UNKNOWN: ingest itself hears nothing, so silence says nothing. REVOKED: it is kept out."""
 
     ONLINE = "online"
     LOST = "lost"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
+    REVOKED = "revoked"
 
 
 LINK_STYLE = {
@@ -42,11 +44,14 @@ LINK_STYLE = {
     LinkState.LOST: "bold red",
     LinkState.STOPPED: "yellow",
     LinkState.UNKNOWN: "dim",
+    LinkState.REVOKED: "bold red",
 }
 
 
-def link_state(gateway: GatewayRow, ingest: IngestRow | None, now_ms: int) -> LinkState:
-    """Silence counts only while ingest hears the broker."""
+def link_state(gateway: GatewayRow, ingest: IngestRow | None, now_ms: int, revoked: Collection[str] = ()) -> LinkState:
+    """Silence counts only while ingest hears the broker. `revoked`: names of gateways that are kept out."""
+    if gateway.name in revoked:
+        return LinkState.REVOKED
     if gateway.offline_at is not None and gateway.offline_at >= gateway.last_seen_at:
         return LinkState.STOPPED if gateway.offline_why == "stopped" else LinkState.LOST
     hearing_since = None if ingest is None or not hears(ingest, now_ms) else ingest.connected_at

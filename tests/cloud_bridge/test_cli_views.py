@@ -149,6 +149,11 @@ def test_a_gateway_is_lost_after_ninety_silent_seconds_or_when_it_says_so(
     assert link_state(gateway, msgspec.structs.replace(HEARING, alive_at=now), now) is state
 
 
+def test_a_gateway_that_is_kept_out_is_shown_so_however_lately_it_was_heard() -> None:
+    assert link_state(GATEWAY, HEARING, T0, revoked={GATEWAY.name}) is LinkState.REVOKED
+    assert link_state(GATEWAY, HEARING, T0, revoked={"another"}) is not LinkState.REVOKED
+
+
 def test_silence_says_nothing_while_ingest_does_not_hear_the_broker() -> None:
     assert link_state(GATEWAY, None, T0) is LinkState.UNKNOWN
     assert link_state(GATEWAY, HEARING, T0 + 31_000) is LinkState.UNKNOWN

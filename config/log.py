@@ -1,4 +1,5 @@
-"""Log records to lines: text for a terminal, JSON for all else. No record can forge a second one (S6)."""
+"""Log records to lines: text for a terminal, text with priorities for a journal, JSON for all else. No record can forge
+a second one (S6)."""
 
 from __future__ import annotations
 
@@ -21,6 +22,14 @@ class TextLines(logging.Formatter):
         return "\n".join([head, *(f"    {line}" for line in _traceback(record))])
 
 
+class JournalLines(logging.Formatter):
+    """`<4>gateway.uplink: what happened`: sd-daemon(3)'s priorities; the journal has the time itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = [f"{record.name}: {_message(record)}", *(f"    {line}" for line in _traceback(record))]
+        return "\n".join(f"<{_priority(record.levelno)}>{line}" for line in lines)
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line: `at`, `level`, `logger`, `message`; of an exception its `traceback`."""
 
@@ -34,6 +43,11 @@ class JsonLines(logging.Formatter):
         if lines := _traceback(record):
             line["traceback"] = lines
         return json.dumps(line)
+
+
+def _priority(level: int) -> int:
+    """syslog(3)'s: 3 error, 4 warning, 6 information, 7 debug."""
+    return 3 if level >= logging.ERROR else 4 if level >= logging.WARNING else 6 if level >= logging.INFO else 7
 
 
 def _at(record: logging.LogRecord) -> datetime:

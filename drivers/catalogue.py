@@ -97,6 +97,8 @@ _LINK = (
     EventType("communication_restored", INFO, "The gateway hears the unit again.", NOTHING, "communication_lost"),
     EventType("unit_identity_changed", WARNING, "Another unit answers at this address: nothing is read under the old name.", "If you exchanged it, run `ridethrough gateway accept-unit` on the gateway."),
     EventType("unit_accepted", INFO, "The owner accepted the unit that answers at this address.", NOTHING, "unit_identity_changed"),
+    EventType("unit_seen_twice", WARNING, "The unit that answers here is read under another name already; it is read under that one only.", "Take one of the two out of the gateway's settings, or correct its URL."),
+    EventType("unit_seen_once", INFO, "The name leads to a unit of its own.", NOTHING, "unit_seen_twice"),
     EventType("firmware_changed", INFO, "The unit runs another firmware than before.", NOTHING),
     EventType("settings_changed", INFO, "Settings in the unit were changed.", "If it was not you, find out who."),
 )  # fmt: skip
@@ -107,6 +109,7 @@ _SERVICE = (
     EventType("gateway_lost", WARNING, "The gateway is silent: its units are not watched.", "Check its power and network."),
     EventType("gateway_returned", INFO, "The gateway is heard again.", NOTHING, "gateway_lost"),
     EventType("gateway_cloned", CRITICAL, "Two gateways use one identity: records contradict each other.", "Find the copied card; revoke and enrol one of them anew."),
+    EventType("outbox_damaged", WARNING, "The gateway's store was damaged: what could be read of it was sent, the rest is a gap.", "Replace the gateway's SD card or disk."),
     EventType("battery_replacement_due", WARNING, "The battery's replacement date is near or past.", "Order and fit a new battery."),
     EventType("warranty_expires", INFO, "The unit's warranty ends soon.", "Extend it or plan a successor."),
     EventType("plan_expires", INFO, "The service plan ends soon.", "Renew it to keep its features."),

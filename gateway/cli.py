@@ -1,24 +1,54 @@
-"""`ridethrough gateway`: run the gateway, look for what is wrong with its settings, accept an exchanged
-unit."""
+"""`ridethrough gateway`: run the gateway, look for what is wrong with its settings, accept an exchanged unit.
+
+Further commands have modules of their own, imported when they are asked for.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from config.errors import SettingsError
 from config.runtime.files import load
 from config.text import one_line
+from gateway.order import Source
 from gateway.settings import GatewaySettings, UnitSettings, unit_from_text, with_units
 
 MAX_FINDING_CHARS = 2000
 
 Command = Callable[..., Any]
+
+_ELSEWHERE = {
+    "audit": ("gateway.cli_audit:audit", "Show what was asked of this gateway from afar."),
+    "claim-code": ("gateway.cli_enrol:claim_code", "Get a code with which an owner claims this gateway's units."),
+    "enroll": ("gateway.cli_enrol:enroll", "Make this machine a gateway of a cloud, by the cloud's token."),
+    "status": ("gateway.cli_status:status", "Show the units and the outbox of the running gateway."),
+}
+"""Where each further command is, as MODULE:NAME, and its help in the list of commands."""
+
+
+class _Commands(click.Group):
+    """Those of this module, and those that are elsewhere."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _ELSEWHERE[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            own = {name: command.get_short_help_str() for name, command in self.commands.items()}
+            rows = own | {name: short_help for name, (_, short_help) in _ELSEWHERE.items()}
+            formatter.write_dl(sorted(rows.items()))
 
 
 class UnitParameter(click.ParamType[UnitSettings]):
@@ -61,7 +91,12 @@ def _settings(path: Path, units: tuple[UnitSettings, ...]) -> GatewaySettings:
         raise click.UsageError(str(error)) from error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _source(path: Path, units: tuple[UnitSettings, ...]) -> Source:
+    texts = tuple(f"{unit.name}={unit.url}" for unit in units)
+    return Source(str(path), texts, _log_level())
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def gateway() -> None:
     """Run the gateway beside the UPSs."""
 
@@ -74,30 +109,26 @@ def run(path: Path, units: tuple[UnitSettings, ...]) -> None:
     Prints `ready: gateway NAME` once it watches. What the cloud has not stored yet is kept in the folder
     `data` of the settings, through power cuts.
     """
-    from gateway.runtime.check import check as look
     from gateway.runtime.launch import launch
+    from gateway.runtime.read import read_usable
 
-    settings = _settings(path, units)
-    findings = look(settings)
-    for finding in findings:
-        if not finding.fatal:
-            logging.getLogger("gateway").warning("%s", finding)
-    if fatal := [str(finding) for finding in findings if finding.fatal]:
-        raise SettingsError(reason="\n".join(fatal))
-    launch(settings, _log_level())
+    source = _source(path, units)
+    launch(read_usable(source), source)
 
 
 @gateway.command()
 @configured
 @click.option("--json", "json_lines", is_flag=True, help="JSON lines, one object each.")
 def check(path: Path, units: tuple[UnitSettings, ...], json_lines: bool) -> None:
-    """Look for what is wrong: settings, key file modes, certificates, unit URLs. Nothing is connected to.
+    """Look for what is wrong: settings, policy, keys and their modes, certificates, addresses, unit URLs.
+
+    Nothing is connected to, and no serial line is opened.
 
     Exit status 1 if anything was found, 2 if the settings can't be read.
     """
-    from gateway.runtime.check import check as look
+    from gateway.runtime.read import found
 
-    findings = look(_settings(path, units))
+    findings = found(_source(path, units))
     for finding in findings:
         if json_lines:
             click.echo(msgspec.json.encode(finding))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from config.runtime.files import load
-from gateway.runtime.status import VIEW, WATCH
+from gateway.runtime.status import VIEW, WATCH, within_reach
 from gateway.settings import GatewaySettings
 from gateway.show import view_table
 from gateway.view import GatewayView
@@ -63,7 +63,8 @@ def _views(where: Path, question: bytes) -> Iterator[str]:
     with closing(socket.socket(socket.AF_UNIX)) as connection:
         connection.settimeout(PATIENCE_S)
         try:
-            connection.connect(str(where))
+            with within_reach(where) as address:
+                connection.connect(address)
             connection.sendall(question + b"\n")
             with connection.makefile(encoding="utf-8") as lines:
                 found = False

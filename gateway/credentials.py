@@ -16,6 +16,8 @@ DEMO_ORGANISATION = "Ridethrough demo"
 """Organisation in the subject of a demo's authorities: their keys lie in a demo's folder (S15)."""
 
 EXPIRES_SOON = timedelta(days=60)
+RENEWAL_IS_LATE = timedelta(days=30)
+"""Of 90: a gateway that renews by itself has done it by then, or has failed to for days (gateway.renewal)."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -31,9 +33,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def own_certificate(
-    where: str, certificate: x509.Certificate, key: PublicKeyTypes, gateway: str, now: datetime
+    where: str, certificate: x509.Certificate, key: PublicKeyTypes, gateway: str, now: datetime, *, renews: bool = False
 ) -> Iterator[Finding]:
-    """Of the certificate that names the gateway; `key` is the public half of the key beside it."""
+    """Of the certificate that names the gateway; `key` is the public half of the key beside it. `renews`: the gateway
+    gets a new one by itself (gateway.renewal)."""
     names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [gateway]:
         yield Finding(where, f"names {', '.join(names) or 'nobody'}, expected {gateway}: the broker would refuse it")
@@ -41,7 +44,7 @@ def own_certificate(
         yield Finding(where, "does not belong to the key beside it")
     if ExtendedKeyUsageOID.CLIENT_AUTH not in _uses(certificate):
         yield Finding(where, "is not made for a client")
-    yield from dates(where, certificate, now)
+    yield from dates(where, certificate, now, RENEWAL_IS_LATE if renews else EXPIRES_SOON)
 
 
 def authority(where: str, certificate: x509.Certificate, host: str, now: datetime) -> Iterator[Finding]:
@@ -52,7 +55,9 @@ def authority(where: str, certificate: x509.Certificate, host: str, now: datetim
     yield from dates(where, certificate, now)
 
 
-def dates(where: str, certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:
+def dates(
+    where: str, certificate: x509.Certificate, now: datetime, soon: timedelta = EXPIRES_SOON
+) -> Iterator[Finding]:
     """Whether it has run out or soon will, or is not valid yet: never fatal, since a Pi may have a wrong
     clock."""
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -60,7 +65,7 @@ def dates(where: str, certificate: x509.Certificate, now: datetime) -> Iterator[
         yield Finding(where, f"is valid from {begins:%Y-%m-%d} on; is this machine's clock right?", fatal=False)
     elif ends <= now:
         yield Finding(where, f"expired on {ends:%Y-%m-%d}", fatal=False)
-    elif ends - now < EXPIRES_SOON:
+    elif ends - now < soon:
         yield Finding(where, f"expires on {ends:%Y-%m-%d}, in {(ends - now).days} days", fatal=False)
 
 

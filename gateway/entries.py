@@ -71,13 +71,18 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Shift(msgspec.Struct, frozen=True):
-    """A lane's change to a new stream: what was above `acked` moves down by `acked` (S16)."""
+    """A lane's change to a new stream: what was above `acked` moves down by `acked` (S16).
+
+    `through`: what the cloud has of the old stream. A record above it that moved before is known there, if at all, by
+    the name it bore before that move.
+    """
 
     lane: Lane
     old: str
     new: str
     acked: int
     last: int
+    through: int
 
 
 def explained(want: Want, rows: Iterable[Entry], whole: bool, gap: Callable[[int, int], Entry]) -> Iterator[Entry]:
@@ -108,5 +113,7 @@ def one_origin(before: Entry, entry: Entry) -> bool:
 
 
 def moved(entry: Entry, shift: Shift) -> Entry:
-    origin = Origin(stream=shift.old, first=entry.first)
+    """The record in the new stream, with the one former name that the cloud can have stored it under."""
+    former = entry.origin if entry.first > shift.through else None
+    origin = former or Origin(stream=shift.old, first=entry.first)
     return Entry(entry.first - shift.acked, entry.raw, origin=origin)

@@ -60,7 +60,7 @@ class NotKept(GatewayError):
 
 
 class NotEnrolled(GatewayError):
-    """No certificate, no claim code. `word`: why, as gateway.wire.enrolment.Why has it, if the endpoint itself said so."""
+    """No certificate, no claim code. `word`: one of gateway.wire.enrolment.Why, if the endpoint itself said why."""
 
     def __init__(self, where: str, what: str, word: str = "") -> None:
         super().__init__(f"{where}: {what}")

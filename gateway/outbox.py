@@ -23,14 +23,17 @@ NOT_ACKNOWLEDGED_S = 10.0
 """A status that is not acknowledged for so long goes to disk; an SD card pays 16 KiB a commit
 (libraries.md)."""
 
+SAVE_EVERY_S = 60.0
+"""While nothing is acknowledged, status goes to disk so often: each ten seconds would cost 150 MB a day, this 25."""
+
 WINDOW = {Lane.EVENTS: 8, Lane.STATUS: 2}
 """Batches in flight. A backlog of status is paced by two, so that a live event finds an almost empty line."""
 
-BLOCK = 512
-"""Numbers of the status lane reserved by one write: some hours of one unit's status."""
+BLOCK = 4096
+"""Numbers of the status lane reserved by one write: an hour of eight units' status."""
 
 KEPT_IN_MEMORY = 512
-"""Records of a lane held in memory ahead of the cursor though the file has them: two batches."""
+"""Records of a lane held in memory ahead of the cursor though the file has them."""
 
 UNSAVED_AT_MOST = 4096
 """Status records in memory that the disk does not take; beyond them the oldest is lost (and told as a
@@ -78,11 +81,20 @@ class LaneBook:
         self._unsaved: dict[int, float] = {}
         self._flights: deque[_Flight] = deque()
         self._window = WINDOW[lane]
+        self._save_at = 0.0
 
     @property
     def waiting(self) -> int:
         """Records not yet acknowledged."""
         return self.next - 1 - self.acked
+
+    @property
+    def in_memory(self) -> int:
+        return len(self._held)
+
+    def oldest(self) -> Entry | None:
+        """The first record not yet acknowledged, if it is in memory."""
+        return self._held.get(self.acked + 1)
 
     @property
     def range(self) -> LaneRange:
@@ -140,11 +152,13 @@ class LaneBook:
 
     def overdue_at(self) -> float | None:
         oldest = None if self.durable or self.moving else next(iter(self._unsaved.values()), None)
-        return None if oldest is None else oldest + NOT_ACKNOWLEDGED_S
+        return None if oldest is None else max(oldest + NOT_ACKNOWLEDGED_S, self._save_at)
 
     def saving(self, now_s: float) -> None:
-        """What is unsaved is on its way to the disk: no earlier second try than after the same wait."""
+        """What is unsaved is on its way to the disk: no earlier second try than after the same wait, and no next one
+        before SAVE_EVERY_S while nothing is acknowledged."""
         self._unsaved = dict.fromkeys(self._unsaved, now_s)
+        self._save_at = now_s + SAVE_EVERY_S
 
     def unsaved(self) -> tuple[Entry, ...]:
         return tuple(self._held[number] for number in self._unsaved)
@@ -223,13 +237,13 @@ class LaneBook:
         self._taken(ack.through)
         return Verdict.TAKEN
 
-    def renew(self, stream: str) -> Shift:
-        """Leave the stream (S16): what is not acknowledged gets new numbers and carries its old name as
-        origin.
+    def renew(self, stream: str, through: int) -> Shift:
+        """Leave the stream (S16), of which the cloud has `through`: what is not acknowledged gets new numbers and
+        carries its old name as origin.
 
         Nothing is sent before `moved`: the file has to say so too, or a crash would give a third name.
         """
-        shift = Shift(self.lane, self.stream, stream, self.acked, self.next - 1)
+        shift = Shift(self.lane, self.stream, stream, self.acked, self.next - 1, through)
         held = [moved(entry, shift) for entry in self._held.values() if not entry.gap]
         self._unsaved = {number - shift.acked: at for number, at in self._unsaved.items() if number > shift.acked}
         self._held = {entry.first: entry for entry in held if entry.first > 0}
@@ -263,6 +277,7 @@ class LaneBook:
         if through <= self.acked:
             return
         self.acked = through
+        self._save_at = 0.0
         self.cursor = max(self.cursor, through + 1)
         self._window = WINDOW[self.lane]
         while self._flights and self._flights[0].last <= through:

@@ -13,6 +13,8 @@ from gateway.unit_state import UnitState
 
 TEST_LIMIT = timedelta(seconds=40)
 """A self-test takes 10 to 20 s; one on battery for longer is an outage (S19)."""
+NO_TEST = timedelta(hours=1)
+"""What seems to have gone on for longer began by another clock, before a restart: no outage is made of that."""
 
 _COMMANDS = frozenset({Cause.PROTOCOL_COMMAND, Cause.LOCAL_UI_COMMAND})
 _FORCED = frozenset(
@@ -71,7 +73,10 @@ def test_since(state: UnitState, snapshot: Snapshot) -> datetime | None:
         return state.test_since_at
     if snapshot.state is not State.ON_BATTERY or not (is_testing(snapshot) or is_calibrating(snapshot)):
         return None
-    return min(state.test_since_at or snapshot.at, snapshot.at)
+    since_at = state.test_since_at
+    if since_at is None or not timedelta(0) <= snapshot.at - since_at <= NO_TEST:
+        return snapshot.at
+    return since_at
 
 
 def is_testing(snapshot: Snapshot) -> bool:

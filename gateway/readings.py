@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+
+import msgspec
 
 from drivers.ups import READINGS, Snapshot
 
@@ -29,3 +32,17 @@ def details_of(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Detail]:
         return {}
     values = {name: getattr(snapshot, name) for name in names}
     return {name: rounded(name, value) for name, value in values.items() if value is not None}
+
+
+def moved(snapshot: Snapshot, by: timedelta) -> Snapshot:
+    """The same by a clock that was set, by `by`."""
+    full_at = None if snapshot.full_at is None else shifted(snapshot.full_at, by)
+    return msgspec.structs.replace(snapshot, at=shifted(snapshot.at, by), full_at=full_at)
+
+
+def shifted(at: datetime, by: timedelta) -> datetime:
+    """What a calendar has no room for is held at its end."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if by > timedelta(0) else datetime.min.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from drivers.ups import READINGS, OutletGroup, Snapshot
-from gateway.readings import rounded
+from gateway.readings import rounded, shifted
 from gateway.wire.messages import StatusBody
 
 FULL_EVERY = timedelta(seconds=60)
@@ -31,6 +31,11 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
 
     values: dict[str, Any]
     full_at: datetime
+
+
+def moved(reported: Reported, by: timedelta) -> Reported:
+    """The same by a clock that was set, by `by`."""
+    return msgspec.structs.replace(reported, full_at=shifted(reported.full_at, by))
 
 
 def due(

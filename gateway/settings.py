@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from drivers.ups import READINGS
+from gateway import ports
 from gateway.wire.limits import GATEWAY_NAME_LENGTH, HELLO_UNITS, UNIT_NAME_LENGTH
 from gateway.wire.topics import RESERVED_NAMES, is_gateway_name
 
 DEFAULT_PORT = 8883
 LOW_BATTERY_RUNTIME_S = 300
-FASTEST_S = 0.2
-"""Five readings a second: what `fast_status_hz` allows at most (S4)."""
+FASTEST_HZ = 5.0
+"""What `fast_status_hz` allows at most (S4)."""
 
 _READING_NAMES = frozenset(reading.name for reading in READINGS)
 
@@ -62,7 +63,11 @@ UnitUrl = Annotated[
         description="a unit's URL, as in modbus+tcp://10.0.0.5:502?unit=1 or modbus+rtu:///dev/ttyUSB0?unit=1",
     ),
 ]
-Interval = Annotated[float, msgspec.Meta(ge=FASTEST_S, le=3600.0)]
+Rate = Annotated[
+    float,
+    msgspec.Meta(gt=0, le=FASTEST_HZ, description=f"readings a second, above 0 and at most {FASTEST_HZ:g}"),
+]
+Interval = Annotated[float, msgspec.Meta(ge=1 / FASTEST_HZ, le=3600.0)]
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,19 +81,21 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One UPS. `fast_s` and `full_s` default to the driver's own pace (S4). `deadbands`: by reading, in its
-    unit."""
+    """One UPS. `fast_status_hz`: looks at the state a second; `full_s`: seconds between looks at everything; both
+    default to the driver's own pace (S4). `deadbands`: by reading, in its unit.
+    """
 
     name: UnitName
     url: UnitUrl
-    fast_s: Interval | None = None
+    fast_status_hz: Rate | None = None
     full_s: Interval | None = None
     low_battery_runtime_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = LOW_BATTERY_RUNTIME_S
     deadbands: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
 
     def __post_init__(self) -> None:
-        if self.fast_s is not None and self.full_s is not None and self.full_s < self.fast_s:
-            raise ValueError(f"full_s ({self.full_s:g}) is shorter than fast_s ({self.fast_s:g})")
+        hz, full_s = self.fast_status_hz, self.full_s
+        if hz is not None and full_s is not None and full_s * hz < 1:
+            raise ValueError(f"full_s ({full_s:g}) is shorter than the {1 / hz:g} s that fast_status_hz gives")
         if unknown := sorted(self.deadbands.keys() - _READING_NAMES):
             raise ValueError(
                 f"deadbands: no reading is named {unknown[0]!r}; there are {', '.join(sorted(_READING_NAMES))}"
@@ -125,6 +132,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(f"units: {', '.join(twice)}: each unit needs a name of its own")
         if twice := [url for url, count in Counter(unit.url for unit in self.units).items() if count > 1]:
             raise ValueError(f"units: {', '.join(twice)}: two units have this URL; each is read over its own")
+        if shared := ports.conflict((unit.name, unit.url) for unit in self.units):
+            raise ValueError(f"units: {shared}")
+
+    @property
+    def status_socket(self) -> Path:
+        """Where `gateway status` asks."""
+        return self.socket or self.data / "gateway.sock"
 
     @property
     def cloud_host(self) -> str:

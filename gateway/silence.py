@@ -15,10 +15,13 @@ SILENT_S = 15.0
 """A unit is lost after this many failed polls and this long after its last good answer (S20)."""
 
 
-def failed(state: UnitState, at: datetime, silent_s: float) -> tuple[UnitState, tuple[Event, ...]]:
+def failed(
+    state: UnitState, at: datetime, silent_s: float, answers_at: str | None = None
+) -> tuple[UnitState, tuple[Event, ...]]:
     """One more poll without a good answer; the loss is told once, critical if the last state was on battery.
 
-    `silent_s`: monotonic seconds since the last good answer, since the start if there was none.
+    `silent_s`: monotonic seconds since the last good answer, since the start if there was none. `answers_at`: another
+    name under which the unit was seen.
     """
     if state.lost_at is not None:
         return state, ()
@@ -27,12 +30,13 @@ def failed(state: UnitState, at: datetime, silent_s: float) -> tuple[UnitState, 
     if failed_polls < FAILED_POLLS or silent_s < SILENT_S:
         return counted, ()
     on_battery = state.power is State.ON_BATTERY
+    moved: dict[str, Detail] = {} if answers_at is None else {"answers_at": answers_at}
     event = Event(
         type="communication_lost",
         severity=Severity.CRITICAL if on_battery else CATALOGUE["communication_lost"].severity,
         at=at,
         after=state.last_at,
-        details={"failed_polls": failed_polls, "silent_s": round(silent_s), **_last_state(state)},
+        details={"failed_polls": failed_polls, "silent_s": round(silent_s), **_last_state(state), **moved},
     )
     return unwatched(msgspec.structs.replace(counted, lost_at=at)), (event,)
 

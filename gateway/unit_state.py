@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from drivers.ups import Calibration, Cause, State, TestResult
+from gateway import readings
 
 VERSION = 1
 KEEP_EVERY = timedelta(minutes=5)
@@ -42,6 +43,7 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the unit can say that its input is acceptable. `returning`: outlet groups that went off with the whole
     output and were not seen on since; the output came back at `output_on_at`. `lost_at`: when
     communication_lost was told. `stranger`: serial number of another unit that answers in this one's place.
+    `twin`: the other name under which the unit that answers is read already.
     """
 
     version: int = VERSION
@@ -65,9 +67,11 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     firmware: str | None = None
     group_names: dict[str, str] = {}
     stranger: str | None = None
+    twin: str | None = None
 
 
 _decoder = msgspec.json.Decoder(UnitState)
+_INSTANTS = tuple(name for name in UnitState.__struct_fields__ if name.endswith("_at"))
 
 
 def encode(state: UnitState) -> bytes:
@@ -85,6 +89,19 @@ def resume(raw: bytes | None) -> UnitState:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return UnitState()
     return unwatched(state)
+
+
+def moved(state: UnitState, by: timedelta) -> UnitState:
+    """The same by a clock that was set, by `by`: what lies between two readings is never the clock's jump."""
+    instants = {name: readings.shifted(at, by) for name in _INSTANTS if (at := getattr(state, name)) is not None}
+    ongoing = {key: _ongoing_moved(each, by) for key, each in state.ongoing.items()}
+    return msgspec.structs.replace(state, ongoing=ongoing, **instants)
+
+
+def _ongoing_moved(ongoing: Ongoing, by: timedelta) -> Ongoing:
+    instants = {name: getattr(ongoing, name) for name in ("since_at", "absent_at", "absent_after")}
+    shifted = {name: readings.shifted(at, by) for name, at in instants.items() if at is not None}
+    return msgspec.structs.replace(ongoing, **shifted)
 
 
 def unwatched(state: UnitState) -> UnitState:

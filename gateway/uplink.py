@@ -33,6 +33,12 @@ tells."""
 AGAIN_AT_MOST_EVERY_S = 1.0
 """Several batches in flight may each be answered `again`; going back once is enough."""
 
+TOLD_AT_MOST_EVERY_S = 60.0
+"""A wrong message of one kind; those in between are told at level debug."""
+
+TROUBLES = 32
+"""Reasons remembered as told until the cloud answers; a broker that finds new ones for ever is told each time."""
+
 Draw = Callable[[], float]
 """A random number from 0 to 1."""
 
@@ -88,7 +94,8 @@ class Uplink:
         self._heartbeat_at = 0.0
         self._greeting_since = 0.0
         self._quiet_told = False
-        self._last_trouble = ""
+        self._troubles: set[str] = set()
+        self._told_at: dict[str, float] = {}
         self._again_at: dict[Lane, float] = {}
 
     @property
@@ -116,9 +123,23 @@ class Uplink:
         self._connect_at = now.mono_s + wait_s
         for book in self.books.values():
             book.disconnected()
-        level = Level.DEBUG if why == self._last_trouble else Level.ERROR if hopeless else Level.WARNING
-        self._last_trouble = why
+        level = Level.DEBUG if why in self._troubles else Level.ERROR if hopeless else Level.WARNING
+        if len(self._troubles) < TROUBLES:
+            self._troubles.add(why)
         return [Tell(level, f"no connection to the cloud: {why}; next try in {wait_s:.0f} s"), *self._keep()]
+
+    def hurried(self, now: Moment) -> list[Action]:
+        """There is a reason to try again now, and quickly from now on."""
+        self._delays = delays(self._draw)
+        if self._connect_at is not None:
+            self._connect_at = now.mono_s
+        return [*self._due(now)]
+
+    def introduced(self, me: Me, now: Moment) -> list[Action]:
+        """Hello is said again if it has been said, since this gateway is another `me` now."""
+        self.me = me
+        self._hello_at = now.mono_s
+        return [*self._due(now)]
 
     def appended(self, now: Moment) -> list[Action]:
         """A lane has a new record, or one of its records is on the disk now."""
@@ -151,7 +172,7 @@ class Uplink:
             ack = decode(payload, Ack)
         except WireError as error:
             self.counters.bad_messages += 1
-            return [Tell(Level.WARNING, f"an acknowledgement that can't be read: {error.what}")]
+            return [self._seldom("unreadable", f"an acknowledgement that can't be read: {error.what}", now)]
         if self.phase is Phase.GREETING:
             return [*self._greeted(ack, now)]
         if self.phase is not Phase.READY:
@@ -232,7 +253,8 @@ class Uplink:
         if Verdict.NEW_STREAM in verdicts.values():
             yield self._hello(now)
         elif Verdict.FOREIGN not in verdicts.values():
-            self.phase, self._last_trouble = Phase.READY, ""
+            self.phase = Phase.READY
+            self._troubles.clear()
             self._hello_at = now.mono_s + HELLO_EVERY_S
             yield Tell(Level.INFO, "connected to the cloud")
             yield from self._pump(now)
@@ -249,7 +271,7 @@ class Uplink:
             "it is an old copy (a restored card?); a new stream begins"
         )
         entries = book.unsaved()
-        shift = book.renew(self._new_name())
+        shift = book.renew(self._new_name(), ack.through)
         yield Tell(Level.WARNING, text)
         book.reserve()
         yield Move(entries, shift, book.kept(online=True))
@@ -266,7 +288,15 @@ class Uplink:
         if verdict is Verdict.BEYOND:
             self.counters.refused_acks += 1
             text = f"refused an acknowledgement of {book.lane} up to {ack.through}: only {sent} were sent"
-            yield Tell(Level.WARNING, text)
+            yield self._seldom("beyond", text, now)
+
+    def _seldom(self, what: str, text: str, now: Moment) -> Tell:
+        """Whoever owns the broker can say wrong things for ever; the counters have them all."""
+        told_at = self._told_at.get(what)
+        if told_at is not None and now.mono_s - told_at < TOLD_AT_MOST_EVERY_S:
+            return Tell(Level.DEBUG, text)
+        self._told_at[what] = now.mono_s
+        return Tell(Level.WARNING, text)
 
     def _pump(self, now: Moment) -> Iterator[Action]:
         if self.phase is not Phase.READY:

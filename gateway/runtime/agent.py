@@ -1,8 +1,7 @@
-"""The long-running gateway: `python -m gateway.runtime.agent FD`, started by `ridethrough gateway run` in
-its own place.
+"""The long-running gateway: `python -m gateway.runtime.agent FD`, started by `ridethrough gateway run` in its place.
 
-It imports neither yaml, click, rich nor sqlite-utils: settings come decoded through the file descriptor FD,
-and the outbox file is ready.
+It imports neither yaml, click, rich nor sqlite-utils: what the owner wrote comes decoded through the file descriptor
+FD, and the outbox file is ready.
 """
 
 from __future__ import annotations
@@ -11,54 +10,41 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from config.runtime.log import set_up_logging
+from config.runtime.notify import ServiceManager
 from config.runtime.ready import announce
 from drivers.errors import DriverError
-from drivers.open import open_driver
-from drivers.ups import CATALOGUE
-from gateway.errors import GatewayError
-from gateway.records import record
+from gateway import reload
+from gateway.errors import GatewayError, NotReloaded
+from gateway.order import Order, from_json
+from gateway.runtime.assembly import Assembly
 from gateway.runtime.clock import SystemClock
-from gateway.runtime.connection import Broker
 from gateway.runtime.outbox import Outbox
-from gateway.runtime.poller import Poller
-from gateway.runtime.tls import client_context
-from gateway.runtime.uplink import UplinkRunner
-from gateway.settings import GatewaySettings, UnitSettings, from_json
-from gateway.store.outbox import UnitRow
+from gateway.runtime.reload import reread
+from gateway.runtime.watchdog import Watchdog
 from gateway.store.writer import Writer
-from gateway.uplink import Me
-from gateway.wire import limits
-from gateway.wire.messages import EventBody, Kind, Record
 
 logger = logging.getLogger("gateway")
 
 DONE, FAILED = 0, 1
 
-
-class Order(msgspec.Struct, frozen=True):
-    """What the starting process hands over."""
-
-    settings: msgspec.Raw
-    outbox: str
-    log_level: str
+STOP_S = 10.0
+"""What a stop may take; what is not done then is as safe as after kill -9."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    order = read_order(int(arguments[0]))
-    set_up_logging(order.log_level)
+    with os.fdopen(int(arguments[0]), "rb") as file:
+        file.seek(0)
+        order = from_json(file.read())
+    set_up_logging(order.source.log_level)
     try:
-        asyncio.run(Agent(from_json(order.settings), Path(order.outbox)).run())
+        asyncio.run(Agent(order, ServiceManager(os.environ)).run())
     except (GatewayError, DriverError) as error:
         logger.error("%s", error)
     except Exception:  # top of the process: told with its traceback, then it ends and is started anew
@@ -68,75 +54,76 @@ def main(arguments: Sequence[str]) -> int:
     return FAILED
 
 
-def read_order(fd: int) -> Order:
-    with os.fdopen(fd, "rb") as file:
-        file.seek(0)
-        return msgspec.json.decode(file.read(), type=Order)
-
-
 class Agent:
-    def __init__(self, settings: GatewaySettings, outbox: Path) -> None:
-        self.settings = settings
-        self.path = outbox
-        self.clock = SystemClock()
+    """Runs the gateway's parts; does what signals ask for, and tells the service manager how it is."""
+
+    def __init__(self, order: Order, manager: ServiceManager) -> None:
+        self._order = order
+        self._manager = manager
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT: then offline is said and everything in memory is written."""
-        loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, stop.set)
-        writer = Writer(self.path, loop)
-        outbox = Outbox(writer, self.clock, loop)
-        loop.set_exception_handler(partial(_told, outbox))
-        await outbox.open()
-        pollers = [self._poller(unit, outbox) for unit in self.settings.units]
-        uplink = self._uplink(pollers, outbox, loop)
+        """Until SIGTERM or SIGINT: then offline is said and everything in memory is written. SIGHUP reads the settings
+        anew."""
+        self._listen()
+        outbox = await self._opened_outbox()
+        assembly = Assembly(self._order.wishes, outbox, outbox.clock, self._manager)
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(poller.run(), name=f"poll {poller.unit.name}") for poller in pollers]
-                running.append(tasks.create_task(outbox.prune_for_ever(), name="prune"))
-                running.append(tasks.create_task(_failing(outbox.failed, writer.died), name="outbox"))
-                uplink.start()
-                outbox.events("", [self._event("gateway_started")], None)
-                announce("gateway", self.settings.gateway)
-                await stop.wait()
-                for task in running:
+                await assembly.start(tasks)
+                aside = [
+                    tasks.create_task(self._reload_for_ever(assembly, tasks), name="reload"),
+                    tasks.create_task(Watchdog(self._manager, assembly.pulses).run(), name="watchdog"),
+                ]
+                announce("gateway", assembly.wishes.settings.gateway)
+                self._manager.ready()
+                await self._stop.wait()
+                self._manager.stopping()
+                for task in aside:
                     task.cancel()
-        except* GatewayError as errors:
+                await self._ended(assembly, clean=True)
+        except* (GatewayError, DriverError) as errors:
             raise next(_leaves(errors)) from None
         finally:
-            await self._end(pollers, uplink, outbox, clean=stop.is_set())
+            if not self._stop.is_set():
+                await self._ended(assembly, clean=False)
 
-    async def _end(self, pollers: list[Poller], uplink: UplinkRunner, outbox: Outbox, clean: bool) -> None:
-        for poller in pollers:
-            await poller.close()
-        if clean:
-            outbox.events("", [self._event("gateway_stopped")], None)
-            await outbox.flushed()
-        await uplink.stop()
-        await outbox.close()
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._stop.set)
+        # A terminal that is closed says SIGHUP too, and means the end.
+        loop.add_signal_handler(signal.SIGHUP, self._stop.set if os.isatty(0) else self._reload.set)
 
-    def _poller(self, unit: UnitSettings, outbox: Outbox) -> Poller:
-        row = outbox.units.get(unit.name, UnitRow())
-        return Poller(unit, open_driver(unit.url, pinned=row.serial), outbox, self.clock)
+    async def _opened_outbox(self) -> Outbox:
+        loop = asyncio.get_running_loop()
+        quota_bytes = self._order.wishes.settings.outbox_mb * 2**20
+        outbox = Outbox(Writer(Path(self._order.outbox), loop), SystemClock(), loop, quota_bytes)
+        loop.set_exception_handler(partial(_told, outbox))
+        await outbox.open()
+        return outbox
 
-    def _uplink(self, pollers: list[Poller], outbox: Outbox, loop: asyncio.AbstractEventLoop) -> UplinkRunner:
-        settings = self.settings
-        units = tuple(unit.name for unit in settings.units)
-        me = Me(version("ridethrough"), socket.gethostname()[: limits.TEXT_LENGTH], units)
-        context = client_context(settings.tls)
-        broker = Broker(settings.cloud_host, settings.cloud_port, settings.gateway, context)
+    async def _ended(self, assembly: Assembly, *, clean: bool) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                await assembly.stop(clean=clean)
+        except TimeoutError:
+            logger.error("not everything could be ended within %g s; what is left is found by the next start", STOP_S)
+            logging.shutdown()
+            os._exit(FAILED)  # a disk that hangs would hold back the interpreter's own end for ever
 
-        def tell_all() -> None:
-            for poller in pollers:
-                poller.tell_all()
-
-        return UplinkRunner(me, broker, outbox, self.clock, loop, tell_all)
-
-    def _event(self, kind: str) -> Record:
-        body = EventBody(type=kind, severity=CATALOGUE[kind].severity)
-        return record(Kind.EVENT, self.clock.stamp(), "", body)
+    async def _reload_for_ever(self, assembly: Assembly, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self._manager.reloading()
+            try:
+                changes = await assembly.change(await reread(self._order.source), tasks)
+                logger.info("the settings were read again: %s", reload.told(changes))
+            except NotReloaded as error:
+                logger.error("the settings stay as they were: %s", error)
+            self._manager.ready()
 
 
 def _told(outbox: Outbox, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -154,11 +141,6 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
-
-
-async def _failing(*futures: asyncio.Future[None]) -> None:
-    """Raises what the first of them fails with; ends only so."""
-    await asyncio.gather(*futures)
 
 
 if __name__ == "__main__":

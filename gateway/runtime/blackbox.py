@@ -64,7 +64,7 @@ class BlackBox:
 
     async def recent(self, count: int) -> tuple[UnitOutage, ...]:
         """Outages that are over, newest first. Raises NotKept."""
-        return await self._outbox.writer.submit(lambda file: outages.recent(file, count))
+        return await self._outbox.writer.submit(lambda file: outages.recent(file, count), reads=True)
 
     def _over(self, unit: str, body: OutageBody | None) -> None:
         if body is None:
@@ -84,4 +84,5 @@ class BlackBox:
         if (open_ := box.going_on) is not None:
             raw = blackbox.kept(open_)
             name, began_at = open_.id, open_.began_at
-            self._outbox.writer.later(("outage", unit), lambda file: outages.put_open(file, unit, name, began_at, raw))
+            keep = partial(outages.put_open, unit=unit, open_id=name, began_at=began_at, body=raw)
+            self._outbox.writer.later(("outage", unit), keep, within_s=KEEP_EVERY_MS / 1000)

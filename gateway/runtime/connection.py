@@ -90,6 +90,10 @@ class Connection:
             self._client.publish(topics.up(self._broker.gateway, kind), codec.encode(message), qos)
             self._after()
 
+    def drop(self, why: str) -> None:
+        """End it without a word; the listener is told why."""
+        self._lost(_Trouble(why))
+
     async def close(self, last_word: Message) -> None:
         """Say the last word, wait a moment until the broker has it, and disconnect in good order."""
         if self._socket is None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -14,10 +14,13 @@ from gateway.entries import Entry
 from gateway.errors import NotKept
 from gateway.outbox import LaneBook
 from gateway.runtime.clock import SystemClock
+from gateway.runtime.room import Room
 from gateway.store.outbox import OutboxFile, UnitRow
 from gateway.store.writer import Writer, nothing
-from gateway.wire.codec import encode_record
+from gateway.wire import limits
+from gateway.wire.codec import decode_record, encode_record
 from gateway.wire.errors import TooLarge
+from gateway.wire.health import OutboxHealth
 from gateway.wire.messages import Lane, Record
 
 logger = logging.getLogger("gateway.outbox")
@@ -25,8 +28,7 @@ logger = logging.getLogger("gateway.outbox")
 RETRY_S = 5.0
 """Between two tries to write events that the disk did not take."""
 
-PRUNE_EVERY_S = 600.0
-
+QUOTA_BYTES = 512 * 2**20
 
 Also = Callable[[OutboxFile], None]
 """What is written in the same transaction as some events; done again if that transaction has to be."""
@@ -42,11 +44,17 @@ class _Debt(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """`changed` is called when a lane has something new; `failed` takes an error that ends the gateway."""
+    """`changed` is called when a lane has something new; `failed` takes an error that ends the gateway.
 
-    def __init__(self, writer: Writer, clock: SystemClock, loop: asyncio.AbstractEventLoop) -> None:
+    `quota_bytes`: most that the file may hold. `units`: what is known of each unit, ahead of the disk.
+    """
+
+    def __init__(
+        self, writer: Writer, clock: SystemClock, loop: asyncio.AbstractEventLoop, quota_bytes: int = QUOTA_BYTES
+    ) -> None:
         self.writer = writer
         self.clock = clock
+        self.room = Room(writer, clock, quota_bytes)
         self.books: dict[Lane, LaneBook] = {}
         self.units: dict[str, UnitRow] = {}
         self.changed: Callable[[], None] = _nobody
@@ -69,6 +77,8 @@ class Outbox:
         entries = tuple(book.append(raw, self._loop.time()) for raw in self._frozen(records))
         self.writer.withdraw(("state", unit))
         states = {} if state is None else {unit: state}
+        if state is not None:
+            self._know(unit, state=state)
         self._commit(_Debt(book.stream, entries, states, () if also is None else (also,)))
 
     def status(self, records: Iterable[Record]) -> None:
@@ -80,29 +90,60 @@ class Outbox:
     def remember(self, unit: str, state: bytes) -> None:
         """Keep a state that led to no event with the next commit, never ahead of events that are still
         owed."""
+        self._know(unit, state=state)
         if unit not in self._owed.states:
             self.writer.later(("state", unit), lambda file: file.put_state(unit, state))
 
     def remember_pace(self, unit: str, pace: bytes) -> None:
+        self._know(unit, pace=pace)
         self.writer.later(("pace", unit), lambda file: file.put_pace(unit, pace))
 
     def pin(self, unit: str, serial: str) -> None:
-        self.watch(self.writer.submit(lambda file: file.pin(unit, serial)))
+        pinned = self.writer.submit(lambda file: file.pin(unit, serial))
+        pinned.add_done_callback(lambda done: self._pinned(done, unit, serial))
+        self.watch(pinned)
 
     def note_stranger(self, unit: str, serial: str | None) -> None:
         self.watch(self.writer.submit(lambda file: file.note_stranger(unit, serial)))
 
     async def pinned(self, unit: str) -> str | None:
         """The serial number that is accepted now; `accept-unit` writes it from outside."""
-        return (await self.writer.submit(lambda file: file.unit(unit))).serial
+        serial = (await self.writer.submit(lambda file: file.unit(unit), reads=True)).serial
+        self._know(unit, serial=serial)
+        return serial
+
+    def _pinned(self, done: asyncio.Future[None], unit: str, serial: str) -> None:
+        """Known once the disk has it; until then each meeting pins it again."""
+        if not done.cancelled() and done.exception() is None:
+            self._know(unit, serial=serial)
+
+    def _know(self, unit: str, **columns: Any) -> None:
+        """Whoever reads this unit next goes on from here, whatever the disk does meanwhile."""
+        self.units[unit] = msgspec.structs.replace(self.units.get(unit, UnitRow()), **columns)
 
     async def prune_for_ever(self) -> None:
-        """Now and then drop what need not be kept any longer; a disk that takes nothing is told by the
-        writer."""
-        while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            with suppress(NotKept):
-                await self.writer.submit(partial(OutboxFile.prune, now_ms=self.clock.stamp().at))
+        """Now and then drop what need not be kept any longer, and what there is no room for."""
+        await self.room.keep_for_ever()
+
+    def health(self) -> OutboxHealth:
+        """As it is now; the file as it was at the last look, at most a minute ago."""
+        standing = self.room.standing
+        return OutboxHealth(
+            waiting={lane: book.waiting for lane, book in self.books.items()},
+            bytes=standing.size.used if standing else 0,
+            quota_bytes=self.room.quota_bytes,
+            oldest_at=min((at for lane in self.books if (at := self._oldest_at(lane)) is not None), default=None),
+            commits=self.writer.commits,
+            trouble=(self.writer.trouble or self.room.trouble)[: limits.TEXT_LENGTH],
+        )
+
+    def _oldest_at(self, lane: Lane) -> int | None:
+        """When the lane's oldest unacknowledged record was made, if that is known."""
+        book, standing = self.books[lane], self.room.standing
+        if (entry := book.oldest()) is not None:
+            return decode_record(entry.raw).stamp.at
+        number, at = standing.oldest.get(lane, (0, 0)) if standing else (0, 0)
+        return at if number > book.acked else None
 
     def moved(self) -> None:
         """A lane has its new stream: what waited for it is written."""
@@ -159,6 +200,7 @@ class Outbox:
             self._owe(debt)
             return
         now_ms = self.clock.stamp().at
+        self.room.written(sum(len(entry.raw) for entry in debt.entries))
 
         def write(file: OutboxFile) -> None:
             file.put(Lane.EVENTS, debt.stream, debt.entries, now_ms)

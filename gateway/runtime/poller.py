@@ -1,250 +1,257 @@
-"""Reads one UPS for ever: detection, report by exception, and what becomes of a unit that is silent or not
-itself."""
+"""Reads one UPS for ever, in time, and lets others have their turn at it: commands, and whoever wants a fresh look."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import suppress
 
-import msgspec
-
-from drivers.driver import Alerting, Driver, Transport
-from drivers.errors import DriverError, IdentityChanged, LineDown
-from drivers.ups import Event, Identity, Severity, Snapshot, State
-from gateway import detect, identity, pace, plausible, records, report, silence, unit_state
+from drivers.driver import Alerting, Driver, Report, Transport
+from drivers.errors import DriverError, NotAllowed
+from drivers.ups import Command, Snapshot
+from gateway import pace
 from gateway.errors import Doubtful
+from gateway.latency import percentile
+from gateway.liveness import Pulse
+from gateway.roll import Roll
+from gateway.runtime.account import Account
+from gateway.runtime.acquaintance import Acquaintance
 from gateway.runtime.clock import SystemClock
+from gateway.runtime.line import Line, Urgency
 from gateway.runtime.outbox import Outbox
+from gateway.runtime.reader import Reader
+from gateway.seen import Seen
 from gateway.settings import UnitSettings
 from gateway.store.outbox import UnitRow
-from gateway.unit_state import UnitState
-from gateway.wire.messages import Kind, Record
+from gateway.tempo import STRANGER_S, TWIN_S, Tempo
+from gateway.view import UnitSight
+from gateway.wire.health import UnitHealth
 
 logger = logging.getLogger("gateway.poller")
 
 GENTLE_S = {Transport.SERIAL: 1.0, Transport.TCP: 2.0}
 """What every unit of a kind bears (S4); a faster pace falls back to this one where errors are many."""
 
+FRESH_S = 1.0
+"""So old may a full reading be that is given to who wants a fresh look."""
 
-class _Reading(msgspec.Struct, frozen=True):
-    """One reading and what would follow from it."""
+HANGS_S = 180.0
+"""No poll takes so long, waiting for the next one apart: every exchange with a unit has a deadline of its own."""
 
-    snapshot: Snapshot
-    state: UnitState
-    events: tuple[Event, ...]
-    doubt: plausible.Doubt
-    read_ms: float
+
+def nobody(_seen: Seen) -> None:
+    """Who watches a unit that nobody watches."""
 
 
 class Poller:
-    """One unit, one driver, one task; nothing here waits for another unit or for the disk."""
+    """One unit, one driver, one task; nothing here waits for another unit or for the disk.
 
-    def __init__(self, unit: UnitSettings, driver: Driver, outbox: Outbox, clock: SystemClock) -> None:
+    `watch` is told of every believed reading. `roll` is shared by all pollers of a gateway.
+    """
+
+    def __init__(
+        self,
+        unit: UnitSettings,
+        driver: Driver,
+        outbox: Outbox,
+        clock: SystemClock,
+        watch: Callable[[Seen], None] = nobody,
+        roll: Roll | None = None,
+    ) -> None:
         self.unit = unit
         self.driver = driver
         self._outbox = outbox
-        self._clock = clock
-        self._limits = detect.Limits(low_battery_runtime_s=unit.low_battery_runtime_s)
-        self._deadbands = {**report.DEADBANDS, **unit.deadbands}
         row = outbox.units.get(unit.name, UnitRow())
-        self._pace = pace.begun(unit.fast_s or driver.pace.fast_s, row.pace)
-        self._full_s = unit.full_s or driver.pace.full_s
-        self._state = self._kept = unit_state.resume(row.state)
-        self._reported: report.Reported | None = None
-        self._identity: Identity | None = None
+        self._roll = Roll() if roll is None else roll
+        self._roll.enter(unit.name, row.serial)
+        asked_s = 1 / unit.fast_status_hz if unit.fast_status_hz else driver.pace.fast_s
+        self._pace = pace.begun(max(asked_s, driver.pace.request_gap_s), row.pace)
+        self._tempo = Tempo(
+            driver.pace.fast_s,
+            unit.full_s or driver.pace.full_s,
+            owners=unit.full_s is not None,
+            hurries=not driver.pace.request_gap_s,
+        )
+        self._account = Account(unit, driver.transport, outbox, clock, watch)
+        self._acquaintance = Acquaintance(unit.name, driver, outbox, self._roll, self._account)
+        self._line = Line()
+        self._reader = Reader(driver, self._line, self._account, self._tempo)
+        self._rings = driver if isinstance(driver, Alerting) else None
+        self._wanted = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
         self._met = False
-        self._answered_s = time.monotonic()
-        self._full_at_s = 0.0
-        self._tell_all = True
-        self._trouble = ""
-        self._believed: Snapshot | None = None
-        self._doubted: plausible.Doubt | None = None
-        self.not_believed = 0
+        self._polls = self._failed_polls = 0
+        self.beat_s = time.monotonic()
+
+    @property
+    def pulse(self) -> Pulse:
+        """When it came round last, for the watchdog."""
+        return Pulse(f"the poller of {self.unit.name}", self.beat_s, self._wait_s() + HANGS_S)
 
     def tell_all(self) -> None:
         """Report the whole status with the next reading."""
-        self._tell_all = True
+        self._account.tell_all()
 
     async def run(self) -> None:
         """Poll until cancelled, at the unit's pace without drift; a late poll is not made up for."""
         due_s = time.monotonic()
         while True:
             await self.poll()
-            now_s = time.monotonic()
             self._judge_pace()
-            due_s = max(due_s + self._pace.fast_s, now_s)
-            if await self._alerted_within(due_s - now_s):
+            now_s = self.beat_s = time.monotonic()
+            due_s = max(due_s + self._wait_s(), now_s)
+            if await self._called_within(due_s - now_s):
                 due_s = time.monotonic()
-
-    async def _alerted_within(self, wait_s: float) -> bool:
-        """Wait for the next poll; a unit that rings has it at once (S4)."""
-        if not isinstance(self.driver, Alerting):
-            await asyncio.sleep(wait_s)
-            return False
-        try:
-            async with asyncio.timeout(wait_s):
-                await self.driver.alerted()
-        except TimeoutError:
-            return False
-        return True
-
-    def _judge_pace(self) -> None:
-        """Ask less often where the line takes it badly, and remember that (S4)."""
-        judged = pace.judged(self._pace, self.driver.counters, GENTLE_S[self.driver.transport])
-        if judged.fast_s != self._pace.fast_s:
-            logger.warning("%s: many line errors: asked every %g s from now on", self.unit.name, judged.fast_s)
-            self._outbox.remember_pace(self.unit.name, pace.encode(judged))
-        self._pace = judged
-
-    async def close(self) -> None:
-        """Leave the line in order and the state to the outbox."""
-        self._outbox.remember(self.unit.name, unit_state.encode(self._state))
-        await self.driver.close()
 
     async def poll(self) -> None:
         """One reading and what follows from it; what fails is told by the rules of gateway.silence."""
+        async with self._one_at_a_time:
+            with suppress(DriverError, Doubtful):
+                await self._attempt(full=False)
+
+    async def look(self) -> Snapshot:
+        """A full reading, at most FRESH_S old, believed and recorded as any. Raises DriverError or Doubtful."""
+        async with self._one_at_a_time:
+            known = self._account.believed
+            if self._met and known is not None and self._tempo.full_age_s(time.monotonic()) <= FRESH_S:
+                return known
+            return await self._attempt(full=True)
+
+    async def execute(self, command: Command) -> Report:
+        """Send the command once (S1), before any poll; the unit is read in full right afterwards.
+
+        Raises DriverError only if nothing was written.
+        """
+        if (other := self._account.state.twin) is not None:
+            raise NotAllowed(f"{self.unit.name}: this unit is read as {other} already; command it by that name")
         try:
-            await self._read()
-        except IdentityChanged as error:
-            await self._stranger(error)
-        except (DriverError, Doubtful) as error:
-            self._failed(error)
+            return await self._line.serve(Urgency.COMMAND, lambda: self.driver.execute(command))
+        finally:
+            self._tempo.want_full()
+            self._wanted.set()
 
-    async def _read(self) -> None:
-        if not self._met:
-            self._meet(await self._introduced())
-        full = self._state.power is State.ON_BATTERY or time.monotonic() >= self._full_at_s
-        before = self._state.power, self._state.cause
-        await self._take(full)
-        if not full and before != (self._state.power, self._state.cause):
-            full = True
-            await self._take(full)
-        if full:
-            self._met = await self.driver.connect() == self._identity
-
-    async def _introduced(self) -> Identity:
-        """Who answers, read twice where it is news. Raises Doubtful."""
-        who = await self.driver.connect()
-        if who != self._identity and await self.driver.identify() != who:
-            raise Doubtful("who it is")
-        return who
-
-    async def _take(self, full: bool) -> None:
-        """One reading that is believed, and all that follows from it."""
-        self._believe(await self._credible(full))
-        self._doubted = None
-
-    def _believe(self, reading: _Reading) -> None:
-        self._answered_s = time.monotonic()
-        self._trouble = ""
-        self._believed = reading.snapshot
-        self._record(reading.state, reading.events, read_ms=reading.read_ms)
-        self._report(reading.snapshot)
-
-    async def _credible(self, full: bool) -> _Reading:
-        """A reading that nothing speaks against, or that a second one confirms. Raises Doubtful."""
-        first = await self._weighed(full)
-        if plausible.settled(first.doubt, self._doubted):
-            return first
-        self._believe_transfer(first)
-        self._doubted = first.doubt
-        second = await self._weighed(full=True)
-        if not plausible.confirms(second.doubt, first.doubt):
-            self._not_believed(first.doubt)
-        if not plausible.settled(second.doubt, first.doubt):
-            self._believe_transfer(second, first.snapshot)
-            self._doubted = second.doubt
-            raise Doubtful(str(second.doubt))
-        return second
-
-    def _believe_transfer(self, reading: _Reading, earlier: Snapshot | None = None) -> None:
-        """No outage waits for what is doubted beside it."""
-        if (seen := plausible.transfer(self._state, self._believed, reading.snapshot, earlier)) is not None:
-            self._believe(self._weigh(seen, reading.read_ms))
-
-    async def _weighed(self, full: bool) -> _Reading:
-        began_s = time.monotonic()
-        read = await (self.driver.full() if full else self.driver.fast())
-        now_s = time.monotonic()
-        if full:
-            self._full_at_s = now_s + self._full_s - self._pace.fast_s / 2
-        return self._weigh(plausible.within_range(read), (now_s - began_s) * 1000)
-
-    def _weigh(self, snapshot: Snapshot, read_ms: float) -> _Reading:
-        state, events = detect.step(self._state, snapshot, self._limits)
-        return _Reading(
-            snapshot, state, events, plausible.weigh(self._state, self._believed, snapshot, events), read_ms
+    def health(self) -> UnitHealth:
+        """As it is now; latencies of the readings since the last call."""
+        durations = sorted(self._reader.durations_ms)
+        self._reader.durations_ms.clear()
+        counters, account = self.driver.counters, self._account
+        return UnitHealth(
+            fast_s=self._pace.fast_s,
+            asked_s=self._pace.asked_s,
+            polls=self._polls,
+            failed_polls=self._failed_polls,
+            not_believed=self._reader.not_believed,
+            requests=counters.requests,
+            timeouts=counters.timeouts,
+            bad_crc=counters.bad_crc,
+            discarded=counters.discarded,
+            exceptions=counters.exceptions,
+            reopens=counters.reopens,
+            poll_p50_ms=percentile(durations, 50),
+            poll_p99_ms=percentile(durations, 99),
+            answered_ago_s=None if account.answered_at is None else round(time.monotonic() - account.answered_s, 1),
         )
 
-    def _not_believed(self, doubt: plausible.Doubt) -> None:
-        """A reading that the next one contradicts: counted; the first is told, as the line's owner should know."""
-        self.not_believed += 1
-        level = logging.WARNING if self.not_believed == 1 else logging.DEBUG
-        logger.log(level, "%s: a reading was not confirmed and is dropped: %s", self.unit.name, doubt)
+    def sight(self) -> UnitSight:
+        """The unit as it was read last."""
+        account = self._account
+        return UnitSight(
+            name=self.unit.name,
+            url=self.unit.url,
+            fast_s=self._wait_s(),
+            snapshot=account.believed,
+            identity=account.identity,
+            answered_at=account.answered_at,
+            trouble=account.trouble,
+            stranger=account.state.stranger,
+            conditions=tuple(account.state.ongoing),
+        )
 
-    def _meet(self, who: Identity) -> None:
-        """Each time the line is up again: pin at first contact (S3), tell who answers when that is news."""
-        name = self.unit.name
-        row = self._outbox.units.get(name)
-        if who.serial and (row is None or row.serial is None):
-            self._outbox.pin(name, who.serial)
-        state, events = identity.identified(self._state, who, self._clock.utc())
-        self._record(state, events)
-        if who != self._identity:
-            body = records.identity_body(who, self.driver.transport.value)
-            self._outbox.status([records.record(Kind.IDENTITY, self._clock.stamp(), name, body)])
-            logger.info("%s: %s %s answers", name, who.model or "a unit", who.serial or "without serial number")
-        self._identity, self._met, self._tell_all = who, True, True
+    async def close(self) -> None:
+        """Leave the line in order and the state to the outbox."""
+        self._account.keep()
+        self._roll.leave(self.unit.name)
+        await self.driver.close()
 
-    def _report(self, snapshot: Snapshot) -> None:
-        now_at = self._clock.utc()
-        body, self._reported = report.due(self._reported, snapshot, now_at, self._deadbands, self._tell_all)
-        self._tell_all = False
-        if body is not None:
-            self._outbox.status([records.record(Kind.STATUS, self._clock.stamp(), self.unit.name, body)])
+    def _wait_s(self) -> float:
+        """From one poll's due time to the next one's."""
+        account = self._account
+        if account.is_twin:
+            return TWIN_S
+        wait_s = self._tempo.next_s(self._pace, time.monotonic(), account.on_battery)
+        return wait_s if account.state.stranger is None else max(wait_s, STRANGER_S)
 
-    def _failed(self, error: DriverError | Doubtful) -> None:
-        self._met = False
-        if not isinstance(error, LineDown):
-            self._trouble = str(error)
-        logger.debug("%s: %s", self.unit.name, error)
-        if self._state.stranger is not None:  # told already why nothing is read
+    async def _called_within(self, wait_s: float) -> bool:
+        """Wait for the next poll. A unit that rings has it at once (S4), and so has a command."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._called()
+        except TimeoutError:
+            return False
+        self._wanted.clear()
+        return True
+
+    async def _called(self) -> None:
+        if self._rings is None:
+            await self._wanted.wait()
             return
-        state, events = silence.failed(self._state, self._clock.utc(), time.monotonic() - self._answered_s)
-        self._record(state, events)
+        calls = [asyncio.ensure_future(call) for call in (self._wanted.wait(), self._rings.alerted())]
+        try:
+            await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for call in calls:
+                call.cancel()
 
-    async def _stranger(self, error: IdentityChanged) -> None:
-        """Another unit answers: told once; nothing is read under this name until the owner accepts it
-        (S3)."""
-        self._met = False
-        name, now_at = self.unit.name, self._clock.utc()
-        state, events = identity.other_unit(self._state, now_at, error.expected, error.found or "(none)")
-        if events:
-            logger.error("%s: %s", name, error)
-            self._outbox.note_stranger(name, error.found)
-        self._record(state, events)
-        pinned = await self._outbox.pinned(name)
-        if pinned and pinned != error.expected:
-            logger.warning("%s: serial number %s is accepted from now on", name, pinned)
-            self.driver.accept(pinned)
-            self._record(*identity.accepted(self._state, now_at, pinned))
+    def _judge_pace(self) -> None:
+        """Ask less often where the line takes it badly, and remember that (S4)."""
+        before_s, gentle_s = self._pace.fast_s, GENTLE_S[self.driver.transport]
+        self._pace = pace.judged(self._pace, self.driver.counters, gentle_s, time.monotonic())
+        if self._pace.fast_s == before_s:
+            return
+        self._outbox.remember_pace(self.unit.name, pace.encode(self._pace))
+        why = "many line errors" if self._pace.fast_s > before_s else "a day without line errors"
+        logger.warning("%s: %s: asked every %g s from now on", self.unit.name, why, self._pace.fast_s)
 
-    def _record(self, state: UnitState, events: Iterable[Event], read_ms: float | None = None) -> None:
-        self._state = state
-        told = [self._event(event, read_ms) for event in events]
-        if told:
-            self._outbox.events(self.unit.name, told, unit_state.encode(state))
-            self._kept = state
-        elif unit_state.worth_keeping(self._kept, state):
-            self._outbox.remember(self.unit.name, unit_state.encode(state))
-            self._kept = state
+    async def _attempt(self, full: bool) -> Snapshot:
+        """A reading that is believed, and what becomes of the unit if there is none. Raises DriverError or Doubtful."""
+        self._polls += 1
+        try:
+            snapshot = await self._read(full)
+        except (DriverError, Doubtful) as error:
+            self._failed_polls += 1
+            self._met = False
+            if await self._acquaintance.failed(error):
+                self._tempo.answered()
+            else:
+                self._tempo.failed(self._account.state.lost_at is not None)
+            raise
+        self._tempo.answered()
+        return snapshot
 
-    def _event(self, event: Event, read_ms: float | None) -> Record:
-        why = f": {self._trouble}" if event.type == "communication_lost" else ""
-        afterwards = " (found afterwards)" if event.found_afterwards else ""
-        level = logging.INFO if event.severity is Severity.INFORMATIONAL else logging.WARNING
-        logger.log(level, "%s: %s%s%s", self.unit.name, event.type, afterwards, why)
-        stamp = msgspec.structs.replace(self._clock.stamp(), at=records.milliseconds(event.at))
-        return records.record(Kind.EVENT, stamp, self.unit.name, records.event_body(event, read_ms))
+    async def _read(self, full: bool) -> Snapshot:
+        account, tempo = self._account, self._tempo
+        if not self._met:
+            self._acquaintance.meet(await self._reader.introduced())
+            self._met = True
+        due = tempo.full_is_due(self._pace, time.monotonic(), account.on_battery)
+        power, cause = account.state.power, account.state.cause
+        full = full or (due and not self._looks_first())
+        snapshot = await self._reader.take(full)
+        if power not in (None, account.state.power):
+            tempo.transferred(time.monotonic())
+        if not full and (due or (power, cause) != (account.state.power, account.state.cause)):
+            full = True
+            snapshot = await self._reader.take(full)
+        if full:
+            self._met = await self._reader.who() == account.identity
+        return snapshot
+
+    def _looks_first(self) -> bool:
+        """On mains no transfer waits for measurements: they are read behind a look at the state. Not where each request
+        has its price, or one tells all.
+        """
+        pace_ = self.driver.pace
+        worth_it = pace_.fast_s < pace_.full_s and not pace_.request_gap_s
+        return worth_it and not self._account.on_battery and self._tempo.has_full

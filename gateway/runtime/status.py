@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,16 @@ MODE = 0o660
 View = Callable[[], Awaitable[GatewayView]]
 
 
+@contextmanager
+def within_reach(path: Path) -> Iterator[str]:
+    """A name for a socket's path that fits into the 108 bytes of an address (unix(7)), however long the path is."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 class StatusSocket:
     """Serves until `close`. A socket that a dead gateway left is replaced."""
 
@@ -41,10 +52,13 @@ class StatusSocket:
         """Raises CannotStart."""
         try:
             self._remove_stale()
-            self._server = await asyncio.start_unix_server(self._welcome, self.path, limit=LINE_BYTES)
+            listening = socket.socket(socket.AF_UNIX)
+            with within_reach(self.path) as address:
+                listening.bind(address)
+                self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=LINE_BYTES)
             self.path.chmod(MODE)
         except OSError as error:
-            raise CannotStart(f"{self.path}: no status socket can be made: {error.strerror}") from error
+            raise CannotStart(f"{self.path}: no status socket can be made: {error.strerror or error}") from error
 
     async def close(self) -> None:
         if self._server is not None:
@@ -61,8 +75,8 @@ class StatusSocket:
             raise CannotStart(f"{self.path}: is there and no socket; name another path (socket)")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.setblocking(False)
-            with suppress(ConnectionRefusedError):
-                probe.connect(str(self.path))
+            with suppress(ConnectionRefusedError), within_reach(self.path) as address:
+                probe.connect(address)
                 raise CannotStart(f"{self.path}: another program listens there")
         self.path.unlink()
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import CannotStart
 from gateway.settings import Tls
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME (X509_VERIFY_PARAM_set_flags(3)); the module ssl has no name for it."""
 
 
 class _ClosedOnFailure(ssl.SSLSocket):
@@ -23,16 +28,36 @@ class _ClosedOnFailure(ssl.SSLSocket):
             raise
 
 
-def client_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.2 or newer, our certificate, the broker's host name checked. Raises CannotStart."""
-    if problem := key_problem(tls.key):
-        raise CannotStart(problem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+class _Patient(ssl.SSLContext):
+    """Whether dates are judged is decided anew for each connection: a Pi comes up without a clock, and its alarms must
+    get through all the same. Who the other one is, and for what its certificate is made, is judged always."""
+
+    clock_is_right: Callable[[], bool]
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        judged = self.verify_flags & ~NO_CHECK_TIME
+        self.verify_flags = ssl.VerifyFlags(judged if self.clock_is_right() else judged | NO_CHECK_TIME)
+        return super().wrap_socket(sock, *arguments, **options)
+
+
+def trusting(authority: str, clock_is_right: Callable[[], bool]) -> ssl.SSLContext:
+    """TLS 1.2 or newer with a server whose certificate comes from `authority`, PEM, and names its host. Its dates count
+    as long as the clock is right. Raises ValueError, ssl.SSLError."""
+    context = _Patient(ssl.PROTOCOL_TLS_CLIENT)
+    context.clock_is_right = clock_is_right
     context.sslsocket_class = _ClosedOnFailure
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=authority)
+    return context
+
+
+def client_context(tls: Tls, clock_is_right: Callable[[], bool] = lambda: True) -> ssl.SSLContext:
+    """For connections to the broker, with our certificate. Raises CannotStart."""
+    if problem := key_problem(tls.key):
+        raise CannotStart(problem)
     try:
-        context.load_verify_locations(tls.ca)
-    except (OSError, ssl.SSLError) as error:
+        context = trusting(read_pem(tls.ca), clock_is_right)
+    except (OSError, ValueError) as error:
         raise CannotStart(f"{tls.ca}: no authority's certificate can be read: {_why(error)}") from error
     try:
         context.load_cert_chain(tls.certificate, tls.key)
@@ -40,6 +65,11 @@ def client_context(tls: Tls) -> ssl.SSLContext:
         both = f"{tls.certificate} and {tls.key}"
         raise CannotStart(f"{both}: not a certificate and its key: {_why(error)}") from error
     return context
+
+
+def read_pem(path: Path) -> str:
+    """What stands beside the certificates may be in any language. Raises OSError."""
+    return path.read_text(encoding="ascii", errors="ignore")
 
 
 def key_problem(key: Path) -> str | None:
@@ -53,5 +83,5 @@ def key_problem(key: Path) -> str | None:
     return None
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or getattr(error, "reason", None) or str(error)
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from random import SystemRandom
 from typing import TypeVar
 
@@ -38,7 +39,8 @@ _LEVELS = {
 
 class UplinkRunner:
     """`on_ready` is called each time the cloud has answered a new connection's hello, `on_order` with what else it
-    says."""
+    says, `on_unanswered` with why, and whether that is hopeless, when one ends before. `since_at`: since when it
+    answers; while it does not, `trouble` is what was in the way last."""
 
     def __init__(
         self,
@@ -59,6 +61,9 @@ class UplinkRunner:
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.on_order: Callable[[Down, bytes], None] = _nobody
+        self.on_unanswered: Callable[[str, bool], None] = _untold
+        self.since_at: datetime | None = None
+        self.trouble = ""
         outbox.changed = self.appended
 
     def start(self) -> None:
@@ -70,6 +75,19 @@ class UplinkRunner:
             return False
         self._connection.publish(kind, message, qos)
         return True
+
+    def use(self, broker: Broker, *, at_once: bool) -> None:
+        """Connect like this the next time; `at_once`: do so now."""
+        self._broker = broker
+        if not at_once:
+            return
+        if self._connection is not None:
+            self._connection.drop("the settings of the connection changed")
+        self._act(self.rules.hurried(self._clock.moment()))
+
+    def introduce(self, me: Me) -> None:
+        """Say hello again as `me`: the units are others now."""
+        self._act(self.rules.introduced(me, self._clock.moment()))
 
     @property
     def conn(self) -> str:
@@ -90,10 +108,13 @@ class UplinkRunner:
         before = self.rules.ready
         self._act(self.rules.received(payload, self._clock.moment()))
         if self.rules.ready and not before:
+            self.since_at, self.trouble = self._clock.utc(), ""
             self._on_ready()
 
     def lost(self, why: str, hopeless: bool) -> None:
-        self._connection = None
+        if not self.rules.ready:
+            self.on_unanswered(why, hopeless)
+        self._connection, self.since_at, self.trouble = None, None, why
         self._act(self.rules.lost(self._clock.moment(), why, hopeless=hopeless))
 
     async def stop(self) -> None:
@@ -132,9 +153,10 @@ class UplinkRunner:
                 if soon:
                     self._outbox.watch(writer.submit(nothing))
             case Save(lane, stream, entries):
+                self._outbox.room.written(sum(len(entry.raw) for entry in entries))
                 self._when(writer.submit(lambda file: file.put(lane, stream, entries, stamp.at)), self._saved, action)
             case Load(want):
-                self._when(writer.submit(lambda file: file.load(want, stamp)), self._loaded, action)
+                self._when(writer.submit(lambda file: file.load(want, stamp), reads=True), self._loaded, action)
             case Move(entries, shift, kept):
                 writer.withdraw(("lane", shift.lane))
                 self._when(writer.submit(lambda file: file.move(entries, shift, kept, stamp.at)), self._moved, action)
@@ -186,3 +208,7 @@ class UplinkRunner:
 
 def _nobody(_kind: Down, _payload: bytes) -> None:
     """Before anybody takes orders."""
+
+
+def _untold(_why: str, _hopeless: bool) -> None:
+    """Before anybody wants to know."""

@@ -3,27 +3,25 @@ writer's."""
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import zlib
 from collections.abc import Iterable
 
 import msgspec
 
 from gateway.entries import Entry, Kept, Loaded, Shift, Want, explained, gap_entry
+from gateway.quota import CRASH, DAMAGED, Loss, with_loss
 from gateway.wire.messages import Lane, Origin, Stamp
+
+logger = logging.getLogger("gateway.outbox")
 
 LOADED_AT_ONCE = 512
 """Records read from the file for the sender: two batches."""
 
-ACKED_KEPT_MS = 7 * 24 * 3600 * 1000
-"""Acknowledged events stay so long, so that a cloud restored from backup can ask again (S16)."""
-
-ACKED_AT_MOST = 100_000
-"""Acknowledged events that are kept at most: at half a KiB each, 50 MB."""
-
-STATUS_AT_MOST = 100_000
-"""Status records that wait at most; beyond them the oldest are dropped, and a gap record says so."""
-
-_RECORD = "first, raw, last, origin_stream, origin_first, gap"
+_RECORD = "rowid, first, last, gap, raw, origin_stream, origin_first, checksum"
+_CHECKSUM = "checksum(first, last, gap, raw, origin_stream, origin_first)"
+_Row = tuple[int, int, int, int, bytes, str | None, int | None, int | None]
 
 
 class UnitRow(msgspec.Struct, frozen=True):
@@ -48,7 +46,7 @@ class OutboxFile:
         knows (S16).
         """
         self.connection.execute("UPDATE lane SET sent = min(sent, next - 1)")
-        lanes = self._kept()
+        lanes = self.kept()
         for lane, kept in lanes.items():
             self._note_crash(lane, kept)
         return lanes
@@ -65,8 +63,9 @@ class OutboxFile:
         entries = tuple(entries)
         rows = [_row(lane, stream, entry, now_ms) for entry in entries]
         self.connection.executemany(
-            "INSERT OR REPLACE INTO record (lane, stream, first, last, gap, raw, origin_stream, origin_first, kept_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO record"
+            " (lane, stream, first, last, gap, raw, origin_stream, origin_first, kept_at, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         if entries:
@@ -130,7 +129,9 @@ class OutboxFile:
         def gap(first: int, last: int) -> Entry:
             return gap_entry(first, last, self._why(want, first, last), stamp)
 
-        found = [_entry(row) for row in rows]
+        found = [_entry(row) for row in rows if _is_whole(row)]
+        if len(found) < len(rows):
+            self._give_up([row for row in rows if not _is_whole(row)], want, found[-1].end if found else want.last)
         entries = tuple(explained(want, found, len(rows) < LOADED_AT_ONCE, gap))
         if gaps := [entry for entry in entries if entry.gap and entry not in found]:
             self.put(want.lane, want.stream, gaps, stamp.at)
@@ -143,11 +144,20 @@ class OutboxFile:
         """
         self.put(shift.lane, shift.old, entries, now_ms)
         old = (shift.lane, shift.old, shift.acked)
-        self.connection.execute("DELETE FROM record WHERE lane = ? AND stream = ? AND first > ? AND gap", old)
+        self.connection.create_function("checksum", 6, checksum, deterministic=True)
+        self.connection.execute(
+            f"DELETE FROM record WHERE lane = ? AND stream = ? AND first > ? AND (gap OR checksum <> {_CHECKSUM})", old
+        )
         moved = self.connection.execute(
-            "UPDATE record SET stream = ?, origin_stream = stream, origin_first = first,"
-            " first = first - ?, last = last - ? WHERE lane = ? AND stream = ? AND first > ?",
-            (shift.new, shift.acked, shift.acked, *old),
+            "UPDATE record SET stream = :new, first = first - :acked, last = last - :acked,"
+            " origin_first = CASE WHEN first > :through THEN coalesce(origin_first, first) ELSE first END,"
+            " origin_stream = CASE WHEN first > :through THEN coalesce(origin_stream, stream) ELSE stream END"
+            " WHERE lane = :lane AND stream = :old AND first > :acked",
+            msgspec.structs.asdict(shift),
+        )
+        self.connection.execute(
+            f"UPDATE record SET checksum = {_CHECKSUM} WHERE lane = ? AND stream = ? AND checksum IS NOT NULL",
+            (shift.lane, shift.new),
         )
         self.connection.execute(
             "UPDATE loss SET stream = ?, first = max(first - ?, 1), last = last - ?"
@@ -160,44 +170,10 @@ class OutboxFile:
         )
         return moved.rowcount
 
-    def prune(self, now_ms: int) -> int:
-        """Drop what need not be kept any longer; the number of rows dropped."""
-        before = self.connection.total_changes
-        for lane, kept in self._kept().items():
-            self._prune_acked(lane, kept, now_ms)
-        self._drop_oldest_status(self._kept()[Lane.STATUS])
-        return self.connection.total_changes - before
-
-    def _kept(self) -> dict[Lane, Kept]:
+    def kept(self) -> dict[Lane, Kept]:
+        """The lanes as the file has them."""
         rows = self.connection.execute("SELECT name, stream, acked, next, sent FROM lane")
         return {Lane(name): Kept(*columns) for name, *columns in rows}
-
-    def _prune_acked(self, lane: Lane, kept: Kept, now_ms: int) -> None:
-        done = "lane = ? AND (stream <> ? OR last <= ?)"
-        old_ms = now_ms - ACKED_KEPT_MS if lane is Lane.EVENTS else now_ms + 1
-        at_most = ACKED_AT_MOST if lane is Lane.EVENTS else 0
-        self.connection.execute(
-            f"DELETE FROM record WHERE {done} AND kept_at < ?", (lane, kept.stream, kept.acked, old_ms)
-        )
-        self.connection.execute(
-            f"DELETE FROM record WHERE {done} AND rowid NOT IN"
-            f" (SELECT rowid FROM record WHERE {done} ORDER BY kept_at DESC, first DESC LIMIT ?)",
-            (lane, kept.stream, kept.acked, lane, kept.stream, kept.acked, at_most),
-        )
-        self.connection.execute(f"DELETE FROM loss WHERE {done}", (lane, kept.stream, kept.acked))
-
-    def _drop_oldest_status(self, kept: Kept) -> None:
-        mine = (Lane.STATUS, kept.stream, kept.acked)
-        row = self.connection.execute(
-            "SELECT first FROM record WHERE lane = ? AND stream = ? AND first > ? ORDER BY first DESC LIMIT 1 OFFSET ?",
-            (*mine, STATUS_AT_MOST),
-        ).fetchone()
-        if row is None:
-            return
-        self.connection.execute(
-            "DELETE FROM record WHERE lane = ? AND stream = ? AND first BETWEEN ? AND ?", (*mine, row[0])
-        )
-        self._note_loss(Lane.STATUS, kept.stream, kept.acked + 1, row[0], "quota")
 
     def _note_crash(self, lane: Lane, kept: Kept) -> None:
         (top,) = self.connection.execute(
@@ -205,28 +181,65 @@ class OutboxFile:
         ).fetchone()
         known = max(top, kept.acked)
         if kept.next - 1 > known:
-            self._note_loss(lane, kept.stream, known + 1, kept.next - 1, "crash")
+            self.note_loss(lane, kept.stream, Loss(known + 1, kept.next - 1, CRASH))
 
-    def _note_loss(self, lane: Lane, stream: str, first: int, last: int, why: str) -> None:
+    def _give_up(self, spoilt: Iterable[_Row], want: Want, last: int) -> None:
+        """A row that is no longer what was written is none; its number, among those up to `last`, may be wrong too."""
+        for rowid, *_ in spoilt:
+            logger.error("a record of %s is damaged in the outbox file: a gap is told in its place", want.lane)
+            self.connection.execute("DELETE FROM record WHERE rowid = ?", (rowid,))
+        self.note_loss(want.lane, want.stream, Loss(want.first, last, DAMAGED))
+
+    def note_loss(self, lane: Lane, stream: str, loss: Loss) -> None:
+        """Why these numbers bear no record, to be told when they are asked for."""
+        touching = (lane, stream, loss.last + 1, loss.first - 1)
+        rows = self.connection.execute(
+            "SELECT first, last, why FROM loss WHERE lane = ? AND stream = ? AND first <= ? AND last >= ?", touching
+        ).fetchall()
+        self.connection.execute("DELETE FROM loss WHERE lane = ? AND stream = ? AND first <= ? AND last >= ?", touching)
+        self.connection.executemany(
+            "INSERT INTO loss (lane, stream, first, last, why) VALUES (?, ?, ?, ?, ?)",
+            [(lane, stream, each.first, each.last, each.why) for each in with_loss((Loss(*row) for row in rows), loss)],
+        )
+
+    def note(self, name: str) -> bytes | None:
+        """A small thing that outlives the process."""
+        row = self.connection.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def put_note(self, name: str, value: bytes) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO loss (lane, stream, first, last, why) VALUES (?, ?, ?, ?, ?)",
-            (lane, stream, first, last, why),
+            "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
         )
 
     def _why(self, want: Want, first: int, last: int) -> str:
+        """The reason of most of these numbers."""
         row = self.connection.execute(
-            "SELECT why FROM loss WHERE lane = ? AND stream = ? AND first <= ? AND last >= ? ORDER BY first LIMIT 1",
-            (want.lane, want.stream, last, first),
+            "SELECT why FROM loss WHERE lane = ? AND stream = ? AND first <= ? AND last >= ?"
+            " ORDER BY min(last, ?) - max(first, ?) DESC LIMIT 1",
+            (want.lane, want.stream, last, first, last, first),
         ).fetchone()
         return str(row[0]) if row else "no longer kept"
 
 
 def _row(lane: Lane, stream: str, entry: Entry, now_ms: int) -> tuple[object, ...]:
     origin = (entry.origin.stream, entry.origin.first) if entry.origin else (None, None)
-    return (lane, stream, entry.first, entry.end, int(entry.gap), entry.raw, *origin, now_ms)
+    numbers = (entry.first, entry.end, int(entry.gap))
+    return (lane, stream, *numbers, entry.raw, *origin, now_ms, checksum(*numbers, entry.raw, *origin))
 
 
-def _entry(row: tuple[int, bytes, int, str | None, int | None, int]) -> Entry:
-    first, raw, last, origin_stream, origin_first, gap = row
+def _entry(row: _Row) -> Entry:
+    _, first, last, gap, raw, origin_stream, origin_first, _ = row
     origin = Origin(stream=origin_stream, first=origin_first) if origin_stream and origin_first else None
     return Entry(first, raw, last=last, origin=origin, gap=bool(gap))
+
+
+def _is_whole(row: _Row) -> bool:
+    """Whether it is what was written; of a row of an older version, without checksum, nobody knows."""
+    return row[-1] is None or checksum(*row[1:-1]) == row[-1]
+
+
+def checksum(first: int, last: int, gap: int, raw: bytes, origin_stream: str | None, origin_first: int | None) -> int:
+    """CRC-32 of what a row says of its record."""
+    return zlib.crc32(raw, zlib.crc32(f"{first} {last} {gap} {origin_stream} {origin_first}".encode()))

@@ -6,22 +6,32 @@ import logging
 import secrets
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+import msgspec
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from gateway.errors import NewerOutbox, OutboxDamaged
-from gateway.wire.messages import Lane
+from gateway.errors import NewerOutbox, NotKept, OutboxDamaged
+from gateway.wire.messages import Count, Lane, Sequence, StreamName
 
 logger = logging.getLogger("gateway.outbox")
 
 FILE = "outbox.sqlite3"
-STEPS = ("1 lanes, records, losses, units", "2 commands, audit, outages, notes")
-"""Every step there ever was, oldest first. A file with another was written by a newer version."""
+STEPS = ("1 lanes, records, losses, units",)
+"""Steps that a version must know to use the file, oldest first: a file with another is refused."""
+
+ADDITIONS = ("2 commands, audit, outages, notes", "3 checksums")
+"""Steps that only add tables, or columns that may be empty: a version that does not know one goes on without it, so
+that the version before can take the file back."""
+
+MOSTLY_EMPTY = 0.5
+SHRINK_FROM_BYTES = 32 * 1024 * 1024
+"""A file of this size whose pages are mostly free is written anew at the start."""
 
 migrations = Migrations("outbox")
+additions = Migrations("outbox additions")
 
 
 @migrations(name=STEPS[0])
@@ -57,7 +67,7 @@ def _first(db: Database) -> None:
     db.create_table("unit", {"name": str, "serial": str, "stranger": str, "state": bytes, "pace": bytes}, pk="name")
 
 
-@migrations(name=STEPS[1])
+@additions(name=ADDITIONS[0])
 def _second(db: Database) -> None:
     """`command`: each order's id for good, so that none is executed twice. `audit`: a chain of digests. `outage`: what
     the black box kept. `note`: small things that must outlive the process, by name."""
@@ -77,41 +87,83 @@ def _second(db: Database) -> None:
     db.create_table("note", {"name": str, "value": bytes}, pk="name", not_null=("value",))
 
 
-def prepare(data: Path) -> Path:
-    """The outbox file in the folder `data`, ready for this version; a damaged one is set aside. Raises
-    NewerOutbox."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data / FILE
-    try:
-        _migrate(path)
-    except OutboxDamaged as error:
-        aside = _set_aside(path)
-        logger.error("%s; kept as %s, a new outbox begins", error, aside.name)
-        _migrate(path)
-    return path
+@additions(name=ADDITIONS[1])
+def _third(db: Database) -> None:
+    """CRC-32 of a record's bytes: SQLite's own checks see a page that is torn, but no bit that rots inside a value."""
+    db.table("record").add_column("checksum", int)
 
 
-def _migrate(path: Path) -> None:
+def open_outbox(path: Path) -> None:
+    """Make the file, or make it this version's. Raises NewerOutbox, OutboxDamaged or NotKept."""
     try:
+        _refuse_remnant(path)
         with closing(sqlite3.connect(path, timeout=5.0)) as connection:
             _check(path, connection)
             db = Database(connection)
             db.enable_wal()
-            if unknown := sorted(each.name for each in migrations.applied(db) if each.name not in STEPS):
-                raise NewerOutbox(path, unknown[0])
-            migrations.apply(db)
-            add_lanes(db)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise OutboxDamaged(path, str(error)) from error
+            migrate(path, db)
+            _check_tables(path, db)
+            _shrink(connection)
+    except UnicodeDecodeError as error:  # SQLite's own words, where they cite what is damaged
+        raise OutboxDamaged(path, "its schema is no text") from error
+    except sqlite3.Error as error:
+        raise _as_ours(path, error) from error
     path.chmod(0o600)
 
 
+def migrate(path: Path, db: Database) -> None:
+    """Every step that is missing, and in a new file a stream for each lane. Raises NewerOutbox or OutboxDamaged."""
+    _file_under_additions(db)
+    if unknown := sorted(each.name for each in migrations.applied(db) if each.name not in STEPS):
+        raise NewerOutbox(path, unknown[0])
+    migrations.apply(db)
+    additions.apply(db)
+    if not db.table("lane").count:
+        if db.table("record").count:
+            raise OutboxDamaged(path, "there are records, but no lanes")
+        add_lanes(db)
+
+
+def _file_under_additions(db: Database) -> None:
+    """What came first as a step that has to be known is an addition: a file that says otherwise is put right."""
+    if db.table(migrations.migrations_table).exists():
+        db.execute(
+            f"UPDATE {migrations.migrations_table} SET migration_set = ? WHERE migration_set = ? AND name = ?",
+            (additions.name, migrations.name, ADDITIONS[0]),
+        )
+
+
 def add_lanes(db: Database) -> None:
-    """Give each lane that has none its stream: 64 random bits."""
+    """Give each lane its stream: 64 random bits."""
     lanes = [{"name": lane.value, "stream": secrets.token_hex(8), "acked": 0, "next": 1, "sent": 0} for lane in Lane]
-    db.table("lane").insert_all(lanes, pk="name", ignore=True)
+    db.table("lane").insert_all(lanes, pk="name")
+
+
+class LaneRow(msgspec.Struct, frozen=True, array_like=True):
+    """A row of the table `lane`, if nothing is wrong with it."""
+
+    name: Lane
+    stream: StreamName
+    acked: Count
+    next: Sequence
+    sent: Count
+
+
+@cache
+def tables() -> dict[str, frozenset[str]]:
+    """Each table of this version with its columns."""
+    db = Database(memory=True)
+    migrate(Path(":memory:"), db)
+    found = {table.name: frozenset(column.name for column in table.columns) for table in db.tables}
+    db.close()
+    return found
+
+
+def _refuse_remnant(path: Path) -> None:
+    """SQLite takes a file without a byte for a new one, and throws away the journal of the one that was there."""
+    wal = Path(f"{path}-wal")
+    if path.exists() and not path.stat().st_size and wal.exists() and wal.stat().st_size:
+        raise OutboxDamaged(path, "the file is empty, its journal is not")
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:
@@ -120,11 +172,51 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise OutboxDamaged(path, str(row[0]).replace("\n", " "))
 
 
-def _set_aside(path: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    aside = path.with_name(f"outbox-damaged-{stamp}-{secrets.token_hex(2)}.sqlite3")
-    for suffix in ("", "-wal", "-shm"):
-        part = Path(f"{path}{suffix}")
-        if part.exists():
-            part.rename(f"{aside}{suffix}")
-    return aside
+def _check_tables(path: Path, db: Database) -> None:
+    """A schema can be readable and wrong."""
+    for name, columns in tables().items():
+        missing = columns - {column.name for column in db.table(name).columns}
+        if missing:
+            raise OutboxDamaged(path, f"table {name} has no column {min(missing)}")
+    rows = db.execute("SELECT name, stream, acked, next, sent FROM lane").fetchall()
+    try:
+        lanes = {row.name: row for row in msgspec.convert(rows, list[LaneRow])}
+    except msgspec.ValidationError as error:
+        raise OutboxDamaged(path, f"table lane: {error}") from None
+    if lanes.keys() != set(Lane) or any(row.acked >= row.next for row in lanes.values()):
+        raise OutboxDamaged(path, f"table lane holds {rows}")
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Give the room of a backlog long gone back to the disk."""
+    pages, free, page_bytes = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    if pages * page_bytes < SHRINK_FROM_BYTES or free < pages * MOSTLY_EMPTY:
+        return
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        logger.warning("the outbox keeps %d bytes that it could give back: %s", free * page_bytes, error)
+
+
+def _as_ours(path: Path, error: sqlite3.Error) -> Exception:
+    """A disk that fails, is full or locked is not a damaged file."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code & 0xFF in _NOT_THE_FILES_FAULT and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+        return NotKept(f"{path}: {error}", full=code == sqlite3.SQLITE_FULL)
+    return OutboxDamaged(path, str(error))
+
+
+_NOT_THE_FILES_FAULT = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+    )
+)

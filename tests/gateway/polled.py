@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import msgspec
 from drivers.driver import Driver, LineCounters, Pace, Report, Transport
 from drivers.errors import DriverError
 from drivers.ups import Command, Identity, Outcome, Settings, Snapshot
+from gateway.roll import Roll
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.outbox import Outbox
-from gateway.runtime.poller import Poller
+from gateway.runtime.poller import Poller, nobody
+from gateway.seen import Seen
 from gateway.settings import UnitSettings
 from gateway.store.outbox import OutboxFile
-from gateway.store.schema import prepare
+from gateway.store.prepare import prepare
 from gateway.store.writer import Writer
 from gateway.wire.codec import decode_body, decode_record
 from gateway.wire.messages import EventBody
@@ -33,26 +35,41 @@ async def outbox_in(folder: Path) -> AsyncIterator[Outbox]:
     await outbox.close()
 
 
-def poller(outbox: Outbox, driver: Driver, name: str = "rack-1") -> Poller:
-    return Poller(UnitSettings(name=name, url=driver.url), driver, outbox, SystemClock())
+def poller(
+    outbox: Outbox,
+    driver: Driver,
+    name: str = "rack-1",
+    *,
+    watch: Callable[[Seen], None] = nobody,
+    roll: Roll | None = None,
+    hz: float | None = None,
+) -> Poller:
+    unit = UnitSettings(name=name, url=driver.url, fast_status_hz=hz)
+    return Poller(unit, driver, outbox, SystemClock(), watch, roll)
 
 
 async def told(outbox: Outbox, name: str = "rack-1") -> list[str]:
     """The types of a unit's events in the outbox file, oldest first."""
+    return [event.type for event in await events(outbox, name)]
+
+
+async def events(outbox: Outbox, name: str = "rack-1") -> list[EventBody]:
+    """A unit's events in the outbox file, oldest first."""
 
     def records(file: OutboxFile) -> list[bytes]:
         rows = file.connection.execute("SELECT raw FROM record WHERE lane = 'events' ORDER BY first")
         return [bytes(row[0]) for row in rows]
 
     found = [decode_record(raw) for raw in await outbox.writer.submit(records)]
-    return [decode_body(record, EventBody).type for record in found if record.unit == name]
+    return [decode_body(record, EventBody) for record in found if record.unit == name]
 
 
 class ScriptedDriver:
     """A whole driver whose unit shows the script's readings one after the other, and its last for ever.
 
     An error in the script is raised. It says at each connection who it is, one of `identities` after the other, and
-    the last of them whenever it is asked again. `reads` counts what was asked for, `full` or `fast`.
+    the last of them whenever it is asked again. A connection ends with an error. `reads` counts what was asked
+    for, `full` or `fast`.
     """
 
     url = "modbus+tcp://127.0.0.1:9"
@@ -65,18 +82,23 @@ class ScriptedDriver:
         self.reads: list[str] = []
         self.counters = LineCounters()
         self.pinned: str | None = None
+        self._known: Identity | None = None
 
     def _next(self) -> Snapshot:
         shown = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(shown, DriverError):
+            self._known = None
             raise shown
         return shown
 
     async def connect(self) -> Identity:
-        return self.identities.pop(0) if len(self.identities) > 1 else self.identities[0]
+        if self._known is None:
+            self._known = self.identities.pop(0) if len(self.identities) > 1 else self.identities[0]
+        return self._known
 
     async def identify(self) -> Identity:
-        return self.identities[-1]
+        self._known = self.identities[-1]
+        return self._known
 
     async def fast(self) -> Snapshot:
         self.reads.append("fast")

@@ -38,7 +38,7 @@ def test_an_outage_becomes_two_stored_events(site: Site) -> None:
     rows = site.wait_for("rack-1", ["on_battery", "mains_restored"], gateway)
     assert [row.history for row in rows] == [False, False]
     assert all(row.read_ms is not None and row.boot for row in rows)
-    assert gateway.addresses == {"gateway": NAME}
+    assert gateway.addresses == {"gateway": NAME, "status": str(site.data / "gateway.sock")}
 
 
 def test_what_happens_without_a_cloud_is_kept_and_told_later_as_history(site: Site) -> None:

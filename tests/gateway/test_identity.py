@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from drivers.ups import Flag, Identity
-from gateway.identity import accepted, identified, other_unit
+from gateway.identity import accepted, identified, other_unit, seen_twice
 from gateway.unit_state import UnitState, encode, resume
 from tests.gateway.watched_unit import ONLINE, WatchedUnit, moment
 
@@ -46,6 +47,33 @@ def test_s3_the_right_unit_coming_back_makes_the_next_stranger_news_again(known:
     state, _ = other_unit(known, moment(5), "A1", "B2")
     state, _ = identified(state, Identity(serial="A1"), moment(6))
     assert len(other_unit(state, moment(7), "A1", "B2")[1]) == 1
+
+
+def test_s3_a_unit_that_is_read_under_another_name_is_told_once_until_it_is_alone_again(known: UnitState) -> None:
+    state, events = seen_twice(known, moment(5), "A1", "rack-1")
+    assert [(event.type, event.details) for event in events] == [
+        ("unit_seen_twice", {"serial": "A1", "other": "rack-1"})
+    ]
+    assert seen_twice(resume(encode(state)), moment(6), "A1", "rack-1")[1] == ()
+    assert [event.type for event in seen_twice(state, moment(7), "A1", "rack-3")[1]] == ["unit_seen_twice"]
+    state, events = identified(state, Identity(serial="A1"), moment(8))
+    assert [(event.type, event.details) for event in events] == [("unit_seen_once", {"other": "rack-1"})]
+    assert identified(state, Identity(serial="A1"), moment(9))[1] == ()
+
+
+def test_a_lost_unit_that_is_found_under_another_name_is_not_lost_any_more(known: UnitState) -> None:
+    lost = msgspec.structs.replace(known, lost_at=moment(1), failed_polls=9)
+    state, events = seen_twice(lost, moment(5), "A1", "rack-1")
+    assert [event.type for event in events] == ["communication_restored", "unit_seen_twice"]
+    assert (state.lost_at, state.failed_polls) == (None, 0)
+
+
+def test_s3_a_stranger_after_a_twin_ends_the_twin(known: UnitState) -> None:
+    state, _ = seen_twice(known, moment(5), "A1", "rack-1")
+    state, events = other_unit(state, moment(6), "A1", "C3", {"known_as": "rack-9"})
+    assert [event.type for event in events] == ["unit_seen_once", "unit_identity_changed"]
+    assert events[-1].details == {"expected": "A1", "found": "C3", "known_as": "rack-9"}
+    assert (state.twin, state.stranger) == (None, "C3")
 
 
 def test_an_accepted_unit_shares_no_history_but_ends_what_the_old_one_had_begun(known: UnitState) -> None:

@@ -19,6 +19,7 @@ from gateway.wire.messages import GapBody, Kind, Lane, LaneAck, Origin, Stamp
 
 A = "a" * 16
 B = "b" * 16
+C = "c" * 16
 STAMP = Stamp(at=1, boot="b", mono=1)
 
 
@@ -168,7 +169,7 @@ def test_s16_numbers_made_while_surely_offline_can_not_be_stored() -> None:
 def test_s16_records_move_to_the_new_stream_with_their_old_name() -> None:
     book = events(acked=3, following=4)
     append_saved(book, 2)
-    shift = book.renew(B)
+    shift = book.renew(B, 0)
     assert (shift.old, shift.new, shift.acked, shift.last) == (A, B, 3, 5)
     assert sent(book) == []
     book.moved(shift)
@@ -181,10 +182,25 @@ def test_s16_records_move_to_the_new_stream_with_their_old_name() -> None:
     assert (book.range.oldest, book.range.next) == (1, 3)
 
 
+def test_s16_a_record_that_moves_twice_bears_the_name_that_the_cloud_can_have_it_under() -> None:
+    """The cloud has the first of stream B; the second it has, if at all, from stream A."""
+    book = events(acked=3, following=4)
+    append_saved(book, 2)
+    book.moved(book.renew(B, 9))
+    append_saved(book, 1)
+    book.moved(book.renew(C, 1))
+    out = [entry for _ in range(3) for batch in [book.outgoing(0.0)] if batch for entry in batch.entries]
+    assert [(entry.first, entry.origin) for entry in out] == [
+        (1, Origin(stream=B, first=1)),
+        (2, Origin(stream=A, first=5)),
+        (3, Origin(stream=B, first=3)),
+    ]
+
+
 def test_old_and_new_records_never_share_a_batch() -> None:
     book = events(acked=3, following=4)
     append_saved(book, 2)
-    book.moved(book.renew(B))
+    book.moved(book.renew(B, 0))
     append_saved(book, 1)
     assert sent(book) == [(1, 2), (3, 3)]
 
@@ -213,7 +229,7 @@ def test_a_live_record_ends_what_is_wanted_from_the_file() -> None:
 def test_a_page_that_comes_after_a_new_stream_is_not_taken() -> None:
     book = events(acked=0, following=3)
     book.want()
-    book.moved(book.renew(B))
+    book.moved(book.renew(B, 0))
     book.loaded(Loaded(Lane.EVENTS, A, (Entry(1, b"x"), Entry(2, b"y"))))
     assert sent(book) == []
 
@@ -229,6 +245,29 @@ def test_a_status_goes_to_disk_only_after_ten_seconds_without_an_answer() -> Non
     assert book.overdue(1000.0) == ()
 
 
+def test_without_any_answer_status_goes_to_disk_once_a_minute() -> None:
+    book = status()
+    saves = []
+    for second in range(200):
+        book.append(b"x", float(second))
+        if entries := book.overdue(float(second)):
+            saves.append((second, len(entries)))
+            book.saving(float(second))
+            book.saved(A, entries)
+    assert saves == [(10, 11), (70, 60), (130, 60), (190, 60)]
+
+
+def test_after_an_answer_ten_seconds_count_again() -> None:
+    book = status()
+    first = book.append(b"x", 0.0)
+    book.saving(10.0)
+    book.saved(A, [first])
+    sent(book)
+    book.acknowledged(ack(1))
+    second = book.append(b"y", 20.0)
+    assert book.overdue(20.0 + NOT_ACKNOWLEDGED_S) == (second,)
+
+
 def test_status_numbers_are_reserved_in_blocks_and_an_event_needs_none() -> None:
     book = status()
     assert book.reserve()
@@ -241,7 +280,7 @@ def test_status_numbers_are_reserved_in_blocks_and_an_event_needs_none() -> None
 def test_memory_is_bounded_however_long_the_cloud_is_away() -> None:
     book = events()
     append_saved(book, 10 * KEPT_IN_MEMORY)
-    assert len(book._held) <= KEPT_IN_MEMORY + 1
+    assert book.in_memory <= KEPT_IN_MEMORY + 1
     unsaved = status()
     for _ in range(UNSAVED_AT_MOST + 10):
         unsaved.append(b"x", 0.0)

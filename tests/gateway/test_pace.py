@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.driver import LineCounters
 from drivers.open import open_driver
-from gateway.pace import DEAD_RATE, ERROR_RATE, WINDOW_REQUESTS, Pace, begun, encode, judged
+from gateway.pace import CLEAN_RATE, CLEAN_S, DEAD_RATE, ERROR_RATE, WINDOW_REQUESTS, Pace, begun, encode, judged
 
 GENTLE_S = 2.0
 
@@ -21,7 +21,7 @@ def after_windows(pace: Pace, *errors: int) -> Pace:
     requests = timeouts = 0
     for count in errors:
         requests, timeouts = requests + WINDOW_REQUESTS, timeouts + count
-        pace = judged(pace, counted(requests, timeouts), GENTLE_S)
+        pace = judged(pace, counted(requests, timeouts), GENTLE_S, now_s=0.0)
     return pace
 
 
@@ -60,7 +60,27 @@ def test_s4_the_pace_learnt_is_remembered_until_the_owner_asks_for_another() -> 
 
 def test_a_window_that_is_not_full_decides_nothing() -> None:
     pace = begun(0.5, None)
-    assert judged(pace, counted(WINDOW_REQUESTS - 1, 50), GENTLE_S) == pace
+    assert judged(pace, counted(WINDOW_REQUESTS - 1, 50), GENTLE_S, now_s=0.0) == pace
+
+
+def test_a_day_without_errors_is_worth_one_try_of_the_faster_pace() -> None:
+    pace = begun(0.25, encode(Pace(asked_s=0.25, fast_s=2.0)))
+    requests = 0
+    seen = []
+    for hour in range(76):
+        requests += WINDOW_REQUESTS
+        pace = judged(pace, counted(requests, 0), GENTLE_S, now_s=hour * 3600.0)
+        seen.append(pace.fast_s)
+    assert [seen[hour] for hour in (0, 23, 24, 47, 48, 71, 72, 75)] == [2.0, 2.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+
+
+@given(st.integers(2, WINDOW_REQUESTS), st.integers(0, 23))
+def test_s4_errors_begin_the_day_anew(timeouts: int, hour: int) -> None:
+    assert timeouts / WINDOW_REQUESTS > CLEAN_RATE
+    pace = Pace(asked_s=0.25, fast_s=2.0)
+    pace = judged(pace, counted(WINDOW_REQUESTS, 0), GENTLE_S, now_s=0.0)
+    pace = judged(pace, counted(2 * WINDOW_REQUESTS, timeouts), GENTLE_S, now_s=hour * 3600.0)
+    assert judged(pace, counted(3 * WINDOW_REQUESTS, timeouts), GENTLE_S, now_s=CLEAN_S).fast_s == 2.0
 
 
 @given(st.binary())

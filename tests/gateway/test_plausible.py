@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 
 from drivers.errors import DriverError, NoAnswer
+from drivers.smartups.registers import register
 from drivers.ups import READINGS, Cause, Flag, Identity, OutletGroup, Snapshot
 from gateway import plausible
 from gateway.detect import step
 from gateway.plausible import Doubt
 from gateway.unit_state import UnitState
+from gateway.wire.codec import decode_body, decode_record
+from gateway.wire.messages import IdentityBody, Kind, Lane
+from tests.drivers.bench import DriverBench
 from tests.gateway.polled import ScriptedDriver, outbox_in, poller, told
 from tests.gateway.test_detect_properties import readings
 from tests.gateway.watched_unit import ACCEPTABLE, OFF, ON_BATTERY, ONLINE, reading
@@ -165,7 +169,7 @@ async def polled(folder: Path, driver: ScriptedDriver, times: int) -> tuple[list
         polling = poller(outbox, driver)
         for _ in range(times):
             await polling.poll()
-        return await told(outbox), polling.not_believed
+        return await told(outbox), polling.health().not_believed
 
 
 async def test_an_outage_that_agrees_with_itself_needs_no_second_reading(tmp_path: Path) -> None:
@@ -265,3 +269,18 @@ async def test_a_damaged_identity_is_read_again_before_it_is_news(tmp_path: Path
     driver = ScriptedDriver(script, [sound, damaged, sound])
     events, _ = await polled(tmp_path, driver, 4)
     assert events == []
+
+
+async def test_an_identity_that_is_completed_while_the_line_is_up_is_told(tmp_path: Path) -> None:
+    bench = DriverBench()
+    bench.unit.image[1] = 0x0244  # on battery, so that every reading is a full one
+    bench.unit.lacks = {register("name").address}
+    async with outbox_in(tmp_path) as outbox:
+        polling = poller(outbox, bench.driver)
+        await polling.poll()
+        bench.unit.lacks.clear()
+        for _ in range(3):
+            await polling.poll()
+        records = [decode_record(entry.raw) for entry in outbox.books[Lane.STATUS].unsaved()]
+    names = [decode_body(record, IdentityBody).identity.name for record in records if record.kind == Kind.IDENTITY]
+    assert names == [None, "APC UPS"]

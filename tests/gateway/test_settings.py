@@ -87,8 +87,10 @@ def test_the_cloud_is_a_host_and_a_port(url: str, host: str, port: int) -> None:
         ("rack-1", "Rack 1", "units[0].name: expected a unit's name"),
         ("modbus+tcp://10.0.0.5:502?unit=1", "10.0.0.5", "units[0].url: expected a unit's URL"),
         ("key: keys/gateway.key", "kee: x", "unknown key; did you mean 'key'?"),
-        ('unit=1"}', 'unit=1", fast_s: 0.1}', "units[0].fast_s: expected a number from 0.2 to 3600"),
-        ('unit=1"}', 'unit=1", fast_s: 9, full_s: 3}', "full_s (3) is shorter than fast_s (9)"),
+        ('unit=1"}', 'unit=1", fast_status_hz: 6}', "units[0].fast_status_hz: expected readings a second, above 0"),
+        ('unit=1"}', 'unit=1", fast_status_hz: 0}', "at most 5, got 0"),
+        ('unit=1"}', 'unit=1", fast_status_hz: 0.1, full_s: 3}', "full_s (3) is shorter than the 10 s"),
+        ('unit=1"}', 'unit=1", fast_s: 1}', "units[0].fast_s: unknown key; did you mean 'fast_status_hz'?"),
         ('unit=1"}', 'unit=1", deadbands: {input: 2}}', "no reading is named 'input'"),
         ('unit=1"}', 'unit=1"}\n  - {name: rack-1, url: "nut://h/u"}', "rack-1: each unit needs a name of its own"),
         (
@@ -96,6 +98,7 @@ def test_the_cloud_is_a_host_and_a_port(url: str, host: str, port: int) -> None:
             'unit=1"}\n  - {name: b, url: "modbus+tcp://10.0.0.5:502?unit=1"}',
             "two units have this URL",
         ),
+        ('unit=1"}', 'unit=1"}\n  - {name: b, url: "modbus+tcp://10.0.0.5"}', "rack-1 and b: both lead to"),
     ],
     ids=lambda value: value[:30],
 )

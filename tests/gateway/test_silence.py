@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.ups import Severity
+from gateway.silence import failed
 from tests.gateway.watched_unit import ON_BATTERY, ONLINE, WatchedUnit, moment
 
 
@@ -28,6 +29,13 @@ def test_s20_one_poll_that_takes_long_to_fail_is_not_three(unit: WatchedUnit) ->
     assert unit.is_silent(60, 60) == []
     assert unit.is_silent(120, 120) == []
     assert unit.is_silent(180, 180) == ["communication_lost"]
+
+
+def test_s3_a_lost_unit_is_told_with_the_name_under_which_it_answers_now(unit: WatchedUnit) -> None:
+    unit.is_silent(5, 5)
+    unit.is_silent(10, 10)
+    _, events = failed(unit.state, moment(20), silent_s=20, answers_at="rack-2")
+    assert events[0].details["answers_at"] == "rack-2"
 
 
 def test_a_good_answer_between_failures_starts_the_count_anew(unit: WatchedUnit) -> None:

@@ -18,8 +18,11 @@ from sqlite_utils import Database
 
 from gateway.entries import ALWAYS, Entry, Kept, Shift, Want
 from gateway.errors import NewerOutbox, NotKept, OutboxDamaged
-from gateway.store.outbox import ACKED_KEPT_MS, OutboxFile
-from gateway.store.schema import FILE, migrations, prepare
+from gateway.quota import SLICE_RECORDS
+from gateway.store.outbox import OutboxFile
+from gateway.store.prepare import prepare
+from gateway.store.schema import FILE, STEPS, add_lanes, additions, migrations
+from gateway.store.shedding import ACKED_KEPT_AT_LEAST, ACKED_KEPT_MS, prune
 from gateway.store.writer import Writer, nothing
 from gateway.wire import codec
 from gateway.wire.messages import GapBody, Lane, Origin, Stamp
@@ -120,7 +123,7 @@ def test_s16_the_change_to_a_new_stream_keeps_every_record_and_its_old_name(path
         file = OutboxFile(connection)
         old, new = file.lanes()[Lane.EVENTS].stream, "b" * 16
         file.put(Lane.EVENTS, old, [*entries(1, 2, 3), Entry(4, b"gap", last=6, gap=True), *entries(7)], 0)
-        shift = Shift(Lane.EVENTS, old, new, acked=2, last=8)
+        shift = Shift(Lane.EVENTS, old, new, acked=2, last=8, through=9)
         assert file.move(entries(8), shift, Kept(new, 0, 7, ALWAYS), 0) == 3
         assert file.lanes()[Lane.EVENTS] == Kept(new, 0, 7, 6)
         loaded = file.load(Want(Lane.EVENTS, new, 1, 6), STAMP).entries
@@ -132,16 +135,131 @@ def test_s16_the_change_to_a_new_stream_keeps_every_record_and_its_old_name(path
         ]
 
 
+def test_s16_a_second_change_of_the_stream_keeps_the_name_that_the_cloud_can_know(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        first, second, third = file.lanes()[Lane.EVENTS].stream, "b" * 16, "c" * 16
+        file.put(Lane.EVENTS, first, entries(3, 4), 0)
+        file.move([], Shift(Lane.EVENTS, first, second, acked=2, last=4, through=9), Kept(second, 0, 3), 0)
+        file.put(Lane.EVENTS, second, entries(3), 0)
+        file.move([], Shift(Lane.EVENTS, second, third, acked=0, last=3, through=1), Kept(third, 0, 4), 0)
+        assert [entry.origin for entry in file.load(Want(Lane.EVENTS, third, 1, 3), STAMP).entries] == [
+            Origin(stream=second, first=1),
+            Origin(stream=first, first=4),
+            Origin(stream=second, first=3),
+        ]
+
+
+def test_a_record_whose_bytes_have_changed_is_not_sent_but_explained(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        stream = file.lanes()[Lane.EVENTS].stream
+        file.put(Lane.EVENTS, stream, entries(1, 2, 3), 0)
+        connection.execute("UPDATE record SET raw = ? WHERE first = 2", (b"record 9",))
+        loaded = file.load(Want(Lane.EVENTS, stream, 1, 3), STAMP).entries
+        assert [(entry.first, entry.gap) for entry in loaded] == [(1, False), (2, True), (3, False)]
+        assert codec.decode_body(codec.decode_record(loaded[1].raw), GapBody).why == "damaged"
+        assert caplog.text.count("a record of events is damaged") == 1
+        assert file.load(Want(Lane.EVENTS, stream, 1, 3), STAMP).entries == loaded
+
+
+def test_s16_a_record_that_rotted_does_not_move_to_the_new_stream(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        old, new = file.lanes()[Lane.EVENTS].stream, "b" * 16
+        file.put(Lane.EVENTS, old, entries(1, 2, 3), 0)
+        connection.execute("UPDATE record SET raw = ? WHERE first = 2", (b"record 9",))
+        shift = Shift(Lane.EVENTS, old, new, acked=0, last=3, through=9)
+        assert file.move([], shift, Kept(new, 0, 4), 0) == 2
+        loaded = file.load(Want(Lane.EVENTS, new, 1, 3), STAMP).entries
+        assert [(entry.first, entry.gap) for entry in loaded] == [(1, False), (2, True), (3, False)]
+
+
+def test_what_is_for_the_version_after_is_added_beside_what_this_one_knows(path: Path) -> None:
+    """The version before goes on with a file of this one: it looks at the steps it must know only."""
+    with opened(path) as connection:
+        db = Database(connection)
+        assert [each.name for each in migrations.applied(db)] == [*STEPS]
+        db.table(additions.migrations_table).insert(
+            {"migration_set": additions.name, "name": "99 tomorrow", "applied_at": "2030-01-01"}
+        )
+        db.table("record").add_column("tomorrow", int)
+    prepare(path.parent)
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        stream = file.lanes()[Lane.EVENTS].stream
+        assert file.put(Lane.EVENTS, stream, entries(1), 0) == 1
+
+
+def test_a_file_that_has_an_addition_among_the_steps_is_put_right(path: Path) -> None:
+    with opened(path) as connection:
+        connection.execute("UPDATE _sqlite_migrations SET migration_set = 'outbox' WHERE name LIKE '2 %'")
+    prepare(path.parent)
+    with opened(path) as connection:
+        assert [each.name for each in migrations.applied(Database(connection))] == [*STEPS]
+
+
+def test_a_file_of_the_first_version_is_migrated_and_its_records_go_on(tmp_path: Path) -> None:
+    with opened(tmp_path / FILE) as connection:
+        db = Database(connection)
+        migrations.apply(db)
+        add_lanes(db)
+        stream = OutboxFile(connection).lanes()[Lane.EVENTS].stream
+        connection.execute(
+            "INSERT INTO record (lane, stream, first, last, gap, raw, kept_at) VALUES (?, ?, 1, 1, 0, ?, 5)",
+            (Lane.EVENTS, stream, b"of old"),
+        )
+    with opened(prepare(tmp_path)) as connection:
+        loaded = OutboxFile(connection).load(Want(Lane.EVENTS, stream, 1, 1), STAMP)
+    assert [entry.raw for entry in loaded.entries] == [b"of old"]
+
+
 def test_s16_acknowledged_events_stay_seven_days_and_status_does_not(path: Path) -> None:
+    many = range(1, ACKED_KEPT_AT_LEAST + 4)
     with opened(path) as connection:
         file = OutboxFile(connection)
         for lane, kept in file.lanes().items():
-            file.put(lane, kept.stream, entries(1, 2, 3), 1000)
-            file.keep(lane, Kept(kept.stream, acked=2, next=4, sent=ALWAYS))
-        file.prune(1000 + ACKED_KEPT_MS)
-        assert (numbers(file), numbers(file, Lane.STATUS)) == ([1, 2, 3], [3])
-        file.prune(1001 + ACKED_KEPT_MS)
-        assert numbers(file) == [3]
+            file.put(lane, kept.stream, entries(*many), 1000)
+            file.keep(lane, Kept(kept.stream, acked=many[-2], next=many[-1] + 1, sent=ALWAYS))
+        prune(file, 1000 + ACKED_KEPT_MS)
+        assert (numbers(file), numbers(file, Lane.STATUS)) == ([*many], [many[-1]])
+        prune(file, 1001 + ACKED_KEPT_MS)
+        assert numbers(file) == [*many[2:]]
+
+
+def test_s16_a_clock_set_forward_ten_years_leaves_the_newest_acknowledged_events(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        kept = file.lanes()[Lane.EVENTS]
+        file.put(Lane.EVENTS, kept.stream, entries(1, 2, 3), 1000)
+        file.keep(Lane.EVENTS, Kept(kept.stream, acked=3, next=4, sent=ALWAYS))
+        prune(file, 10 * 365 * 24 * 3600 * 1000)
+        assert numbers(file) == [1, 2, 3]
+
+
+def test_what_is_no_longer_kept_goes_a_slice_at_a_time(path: Path) -> None:
+    """After a week's backlog, so that an event waits for one slice at most."""
+    many = range(1, 2 * SLICE_RECORDS + 11)
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        kept = file.lanes()[Lane.STATUS]
+        connection.execute("BEGIN")
+        file.put(Lane.STATUS, kept.stream, entries(*many), 0)
+        file.keep(Lane.STATUS, Kept(kept.stream, acked=many[-1], next=many[-1] + 1, sent=ALWAYS))
+        connection.execute("COMMIT")
+        assert [prune(file, 0) for _ in range(4)] == [SLICE_RECORDS, SLICE_RECORDS, 10, 0]
+
+
+def test_a_clock_set_back_does_not_keep_status_that_the_cloud_has(path: Path) -> None:
+    with opened(path) as connection:
+        file = OutboxFile(connection)
+        kept = file.lanes()[Lane.STATUS]
+        file.put(Lane.STATUS, kept.stream, entries(1, 2, 3), 10**12)
+        file.keep(Lane.STATUS, Kept(kept.stream, acked=2, next=4, sent=ALWAYS))
+        prune(file, 0)
+        assert numbers(file, Lane.STATUS) == [3]
 
 
 async def test_jobs_that_wait_together_share_one_commit(path: Path) -> None:
@@ -165,6 +283,33 @@ async def test_what_is_for_later_goes_with_the_next_commit_and_the_newest_counts
     await writer.submit(nothing)
     units = await writer.submit(lambda file: file.units())
     assert {name: row.state for name, row in units.items()} == {"rack-1": b"new"}
+    await writer.close()
+
+
+async def test_a_look_into_the_file_costs_no_write(path: Path) -> None:
+    """What is for later waits for a commit that is made anyhow, or for its own time."""
+    writer = Writer(path, asyncio.get_running_loop())
+    writer.later("state", lambda file: file.put_state("rack-1", b"x"))
+    assert await writer.submit(lambda file: file.units(), reads=True) == {}
+    assert writer.commits == 0
+    await writer.submit(nothing)
+    assert (await writer.submit(lambda file: file.units(), reads=True)).keys() == {"rack-1"}
+    assert writer.commits == 1
+    await writer.close()
+
+
+async def test_what_is_for_later_is_written_in_its_time_though_nothing_else_is(path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    writer, done = Writer(path, loop), asyncio.Event()
+
+    def job(file: OutboxFile) -> None:
+        file.put_state("rack-1", b"x")
+        loop.call_soon_threadsafe(done.set)
+
+    writer.later("slow", lambda file: file.put_state("rack-2", b"y"))
+    writer.later("state", job, within_s=0.05)
+    await asyncio.wait_for(done.wait(), 10.0)
+    assert (await writer.submit(lambda file: file.units(), reads=True)).keys() == {"rack-1", "rack-2"}
     await writer.close()
 
 
@@ -212,7 +357,7 @@ async def test_damage_found_while_running_is_its_own_error(path: Path) -> None:
     spoil(path)
     writer = Writer(path, asyncio.get_running_loop())
     with pytest.raises(OutboxDamaged):
-        await writer.submit(lambda file: file.prune(10**15))
+        await writer.submit(lambda file: prune(file, 10**15))
     await writer.close()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
+from random import Random
 
 import pytest
 
 from gateway.actions import Action, Connect, Level, Publish, Tell
-from gateway.uplink import HELLO_EVERY_S, LONGEST_WAIT_S, QUIET_CLOUD_S, Phase, delays
+from gateway.uplink import HELLO_EVERY_S, LONGEST_WAIT_S, QUIET_CLOUD_S, TOLD_AT_MOST_EVERY_S, Me, Phase, delays
 from gateway.wire import codec, limits
 from gateway.wire.messages import Ack, Batch, GapBody, Heartbeat, Hello, Kind, Lane, LaneAck, Offline
 from gateway.wire.topics import Up
@@ -171,6 +172,46 @@ def test_s16_what_the_old_copy_had_sent_already_is_not_stored_twice(world: World
     assert world.cloud.stored[Lane.EVENTS].count(raw) == 1
 
 
+def test_s16_a_card_restored_twice_is_not_stored_twice(world: World) -> None:
+    """The second copy is made between the change to the new stream and its first batch, which is all the cloud gets."""
+    world.settle()
+    raws = [world.event()]
+    world.commit()
+    world.books[Lane.EVENTS].next += 1  # a number lost on the way: its gap ends the first batch
+    raws.append(world.event())
+    world.commit()
+    card = world.snapshot()
+    world.event()
+    world.settle()
+    world.restore(card)
+    world.connect()
+    while not world.jobs:
+        (world.deliver_down if world.down else world.deliver_up)()
+    world.commit()
+    world.lose()
+    world.commit()
+    second_card = world.snapshot()
+    world.tick()
+    world.connect()
+    while not any(stream.through == 1 for stream in world.cloud.streams.values()):
+        world.commit()
+        (world.deliver_down if world.down else world.deliver_up)()
+    world.random = Loses()
+    world.restore(second_card)
+    world.event()
+    world.settle()
+    assert world.uplink.counters.new_streams == 1
+    assert [world.cloud.stored[Lane.EVENTS].count(raw) for raw in raws] == [1, 1]
+    assert world.cloud.contradictions == []
+
+
+class Loses(Random):
+    """Nothing that was under way arrives."""
+
+    def randint(self, a: int, b: int) -> int:
+        return a
+
+
 def test_a_crash_is_explained_by_a_gap_record(world: World) -> None:
     world.settle()
     world.status()
@@ -226,6 +267,42 @@ def test_the_first_failure_is_a_warning_and_its_repetitions_are_not(world: World
     first = world.uplink.lost(world.moment(), "no route")
     second = world.uplink.lost(world.moment(), "no route")
     assert [tell.level for tell in said([*first, *second])] == [Level.WARNING, Level.DEBUG]
+
+
+def test_a_gateway_that_has_other_units_now_says_hello_again_at_once() -> None:
+    world = connected()
+    actions = world.uplink.introduced(Me("1", "pi", ("rack-1", "rack-2")), world.moment())
+    (hello,) = [action.message for action in actions if isinstance(action, Publish)]
+    assert isinstance(hello, Hello)
+    assert hello.units == ["rack-1", "rack-2"]
+    assert world.uplink.ready
+
+
+def test_one_that_waits_to_connect_is_introduced_when_it_connects(world: World) -> None:
+    world.uplink.lost(world.moment(), "no route")
+    actions = world.uplink.introduced(Me("1", "pi", ("rack-2",)), world.moment())
+    assert not [action for action in actions if isinstance(action, Publish)]
+
+
+def test_a_gateway_with_new_settings_tries_again_at_once(world: World) -> None:
+    world.uplink.lost(world.moment(), "refused", hopeless=True)
+    assert [action for action in world.uplink.hurried(world.moment()) if isinstance(action, Connect)]
+
+
+def test_two_troubles_that_take_turns_are_told_once_each_until_the_cloud_answers(world: World) -> None:
+    told = [tell for why in ("refused", "timed out") * 2 for tell in said(world.uplink.lost(world.moment(), why))]
+    assert [each.level for each in told] == [Level.WARNING, Level.WARNING, Level.DEBUG, Level.DEBUG]
+    world.settle()
+    assert [tell.level for tell in said(world.uplink.lost(world.moment(), "refused"))] == [Level.WARNING]
+
+
+def test_a_broker_that_says_wrong_things_for_ever_is_told_once_a_minute(world: World) -> None:
+    world.settle()
+    began_s, levels = world.now_s, []
+    for after_s in (0.0, 1.0, TOLD_AT_MOST_EVERY_S - 1.0, TOLD_AT_MOST_EVERY_S):
+        world.now_s = began_s + after_s
+        levels += [tell.level for tell in said(world.uplink.received(b"?", world.moment()))]
+    assert levels == [Level.WARNING, Level.DEBUG, Level.DEBUG, Level.WARNING]
 
 
 def test_a_refused_certificate_waits_the_longest_at_once_and_says_so(world: World) -> None:

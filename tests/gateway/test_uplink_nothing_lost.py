@@ -91,6 +91,10 @@ class Faults(RuleBasedStateMachine):
         self.world.prune()
 
     @rule()
+    def the_room_is_short(self) -> None:
+        self.world.squeeze()
+
+    @rule()
     def all_is_well_for_a_while(self) -> None:
         self.world.settle()
 

@@ -12,6 +12,7 @@ import itertools
 import random
 import sqlite3
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +21,8 @@ from sqlite_utils import Database
 from gateway.actions import Action, Connect, Keep, Load, Moment, Move, Publish, Save
 from gateway.outbox import LaneBook
 from gateway.store.outbox import OutboxFile
-from gateway.store.schema import add_lanes, migrations
+from gateway.store.schema import migrate
+from gateway.store.shedding import prune, shed
 from gateway.uplink import Me, Phase, Uplink
 from gateway.wire import codec
 from gateway.wire.messages import Ack, Batch, Hello, Kind, Lane, LaneAck, Record, Stamp
@@ -32,9 +34,7 @@ Then = Callable[[Any], None]
 
 def new_file() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    db = Database(connection)
-    migrations.apply(db)
-    add_lanes(db)
+    migrate(Path(":memory:"), Database(connection))
     return connection
 
 
@@ -257,7 +257,15 @@ class World:
         self.act(self.uplink.appended(self.moment()))
 
     def prune(self) -> None:
-        OutboxFile(self.file).prune(int(self.now_s * 1000))
+        while prune(OutboxFile(self.file), int(self.now_s * 1000)):
+            pass
+
+    def squeeze(self) -> None:
+        """Others fill the disk: what may go for that goes."""
+        self.file.execute("BEGIN")
+        while shed(OutboxFile(self.file), 2**30, begun=True):
+            pass
+        self.file.execute("COMMIT")
 
     # the line
 

@@ -11,6 +11,7 @@ from gateway.power import TEST_LIMIT, is_calibrating, is_testing
 from gateway.seen import Seen
 from gateway.trace import thinned
 from gateway.wire import limits
+from gateway.wire.messages import Clock
 from gateway.wire.outage import OutageBody, Point
 
 COUNTER_FROM_S = 60.0
@@ -22,11 +23,12 @@ _NUMBERS = ("input_v", "output_v", "load_pct", "charge_pct", "battery_v", "runti
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an outage takes of a reading. Numbers are None unless they are as new as the state."""
+    """What an outage takes of a reading. Numbers are None unless they are as new as the state. `sure`: so is `at`."""
 
     at: int
     boot: str
     mono: int
+    sure: bool
     state: State
     cause: str = ""
     test: bool = False
@@ -56,6 +58,7 @@ def sample_of(seen: Seen) -> Sample | None:
         at=stamp.at,
         boot=stamp.boot,
         mono=stamp.mono,
+        sure=stamp.clock == Clock.SYNCHRONISED,
         state=shown.state,
         cause="" if shown.cause is None else shown.cause.value,
         test=is_testing(shown),
@@ -110,6 +113,7 @@ class Open(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     id: str
     began_at: int
+    sure: bool
     last: Sample
     cause: str
     test: bool
@@ -136,6 +140,7 @@ def begin(new_id: str, sample: Sample, before: Sequence[Sample]) -> Open:
     open_ = Open(
         id=new_id,
         began_at=sample.at,
+        sure=sample.sure,
         last=sample,
         cause=sample.cause,
         test=_is_test(sample, 0.0),
@@ -171,14 +176,15 @@ def follow(open_: Open, sample: Sample) -> None:
 def body(open_: Open, ended: str) -> OutageBody:
     """`ended` where the end was not seen."""
     seen = open_.returned_ms is not None
+    began_at = _began_at(open_)
     energy_wh, estimated = _energy(open_)
     length_ms = open_.elapsed_ms if open_.returned_ms is None else open_.returned_ms
-    if open_.resumed:  # what lies between two boots is known by the clock alone
-        length_ms = max(length_ms, open_.last.at - open_.began_at - (open_.elapsed_ms - length_ms))
+    if open_.resumed and open_.sure and open_.last.sure:  # what lies between two boots the clock alone knows
+        length_ms = max(length_ms, open_.last.at - began_at - (open_.elapsed_ms - length_ms))
     return OutageBody(
         id=open_.id,
-        began_at=open_.began_at,
-        ended_at=min(open_.began_at + length_ms, limits.INSTANT_MAX),
+        began_at=began_at,
+        ended_at=min(began_at + length_ms, limits.INSTANT_MAX),
         ended=open_.ended if seen else ended,
         cause=open_.cause,
         test=open_.test,
@@ -195,6 +201,12 @@ def body(open_: Open, ended: str) -> OutageBody:
         readings=open_.readings,
         trace=thinned(open_.trace, limits.TRACE_POINTS),
     )
+
+
+def _began_at(open_: Open) -> int:
+    """By the clock as it is now, if it was set since and one boot saw it all."""
+    was_set = open_.last.sure and not open_.sure and not open_.resumed
+    return max(0, open_.last.at - open_.elapsed_ms) if was_set else open_.began_at
 
 
 def _take(open_: Open, sample: Sample) -> None:

@@ -17,7 +17,7 @@ from gateway.seen import Seen
 from gateway.trace import thinned
 from gateway.wire import limits
 from gateway.wire.codec import encode_record
-from gateway.wire.messages import Kind, Stamp
+from gateway.wire.messages import Clock, Kind, Stamp
 from gateway.wire.outage import OutageBody, Point
 from tests.drivers.faulty_unit import faulty_unit
 from tests.gateway.watched_unit import OFF, ON_BATTERY, ONLINE, START, reading
@@ -26,8 +26,17 @@ EPOCH_MS = 1_795_000_000_000
 RATED = Identity(serial="AS1", real_power_w=1000)
 
 
-def seen(second: float, shown: Snapshot, *, boot: str = "b1", at_ms: int | None = None, full: bool = True) -> Seen:
-    stamp = Stamp(at=EPOCH_MS + round(second * 1000) if at_ms is None else at_ms, boot=boot, mono=round(second * 1000))
+def seen(
+    second: float,
+    shown: Snapshot,
+    *,
+    boot: str = "b1",
+    at_ms: int | None = None,
+    full: bool = True,
+    clock: Clock = Clock.SYNCHRONISED,
+) -> Seen:
+    mono = round(second * 1000)
+    stamp = Stamp(at=EPOCH_MS + mono if at_ms is None else at_ms, boot=boot, mono=mono, clock=clock.value)
     return Seen(unit="rack-1", snapshot=shown, full=full, identity=RATED, stamp=stamp)
 
 
@@ -183,18 +192,32 @@ def test_an_outage_goes_on_over_a_restart_of_the_gateway() -> None:
     assert (over.resumed, over.delivered_s, over.expected_runtime_s) == (True, 40.0, 900)
 
 
-def test_over_a_restart_of_the_machine_no_time_is_invented() -> None:
+@pytest.mark.parametrize(
+    ("clock", "ended_ms"), [(Clock.SYNCHRONISED, 610_000), (Clock.UNSYNCHRONISED, 40_000)], ids=["sure", "not set"]
+)
+def test_over_a_restart_of_the_machine_no_time_is_invented(clock: Clock, ended_ms: int) -> None:
     watched = Watched()
     watched.reads(10, ON_BATTERY)
     watched.reads(30, ON_BATTERY)
     watched.restarts()
-    watched.takes(seen(5, reading(600, ON_BATTERY), boot="b2", at_ms=EPOCH_MS + 600_000))
-    watched.takes(seen(15, reading(610, ONLINE), boot="b2", at_ms=EPOCH_MS + 610_000))
-    watched.takes(seen(80, reading(675, ONLINE), boot="b2", at_ms=EPOCH_MS + 675_000))
+    for second, word, at_s in ((5, ON_BATTERY, 600), (15, ONLINE, 610), (80, ONLINE, 675)):
+        at_ms = EPOCH_MS + at_s * 1000
+        watched.takes(seen(second, reading(at_s, word), boot="b2", at_ms=at_ms, clock=clock))
     (over,) = watched.over
     assert over.delivered_s == 30.0, "20 s before, 10 s after; what lies between nobody counted"
     assert over.resumed
-    assert over.ended_at == EPOCH_MS + 610_000
+    assert over.ended_at == EPOCH_MS + ended_ms
+
+
+def test_an_outage_in_which_the_clock_was_set_is_dated_by_the_right_one() -> None:
+    watched = Watched()
+    for second, word in ((0, ONLINE), (10, ON_BATTERY)):
+        watched.takes(seen(second, reading(second, word), at_ms=second * 1000, clock=Clock.UNSYNCHRONISED))
+    for second, word in ((20, ON_BATTERY), (30, ONLINE), (95, ONLINE)):
+        watched.reads(second, word)
+    (over,) = watched.over
+    assert (over.began_at, over.ended_at) == (EPOCH_MS + 10_000, EPOCH_MS + 30_000)
+    assert over.delivered_s == 20.0
 
 
 def test_what_was_kept_of_an_outage_and_is_damaged_is_told_as_such() -> None:

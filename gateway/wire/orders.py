@@ -17,7 +17,7 @@ ORDER = "ridethrough-order/1"
 OPERATOR = "operator"
 """Key name prefix of an operator's signature: `operator:NAME` (S9)."""
 
-Nonce = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Nonce = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """16 random bytes, in hexadecimal digits: an order's id, or a challenge."""
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
-from config.log import MAX_MESSAGE_CHARS, JsonLines, TextLines
+from config.log import MAX_MESSAGE_CHARS, JournalLines, JsonLines, TextLines
+from config.runtime.log import is_journal
 from tests.config.test_text import HOSTILE
 from tests.conftest import Start
 
@@ -43,7 +46,29 @@ def test_everything_else_gets_one_json_object_a_line() -> None:
     }
 
 
-@pytest.mark.parametrize("lines", [TextLines(), JsonLines()])
+@pytest.mark.parametrize(("level", "prefix"), [("DEBUG", "<7>"), ("INFO", "<6>"), ("WARNING", "<4>"), ("ERROR", "<3>")])
+def test_a_journal_gets_the_priority_and_no_time_of_ours(level: str, prefix: str) -> None:
+    made = record("broker %s gone", "b1")
+    made.levelno = getattr(logging, level)
+    assert JournalLines().format(made) == f"{prefix}gateway.uplink: broker b1 gone"
+
+
+def test_every_line_of_a_traceback_has_its_priority_in_a_journal() -> None:
+    lines = JournalLines().format(record("failed", error=raised("x\n<0>forged"))).splitlines()
+    assert len(lines) > 2
+    assert all(line.startswith("<4>") for line in lines)
+
+
+def test_a_journal_is_known_by_its_device_and_inode(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        file = (tmp_path / "log").stat()
+        assert is_journal(stream, {"JOURNAL_STREAM": f"{file.st_dev}:{file.st_ino}"})
+        assert not is_journal(stream, {"JOURNAL_STREAM": f"{file.st_dev}:{file.st_ino + 1}"})
+        assert not is_journal(stream, {})
+        assert not is_journal(io.StringIO(), {"JOURNAL_STREAM": f"{file.st_dev}:{file.st_ino}"})
+
+
+@pytest.mark.parametrize("lines", [TextLines(), JsonLines(), JournalLines()])
 def test_s6_a_hostile_message_stays_one_printable_line(lines: logging.Formatter) -> None:
     assert lines.format(record(f"unit says {HOSTILE}")).isprintable()
 

@@ -49,18 +49,22 @@ def revoke(connection: Connection, name: str, why: str, now: int) -> None:
 
     Raises UnknownGateway.
     """
-    find(connection, name)
-    open_at = func.coalesce(gateways.c.revoked_at, now)
-    connection.execute(update(gateways).where(gateways.c.name == name).values(revoked_at=open_at, revoked_why=why))
+    since = find(connection, name).revoked_at or now
+    connection.execute(update(gateways).where(gateways.c.name == name).values(revoked_at=since, revoked_why=why))
     of_it = (certificates.c.gateway == name) & certificates.c.revoked_at.is_(None)
-    connection.execute(update(certificates).where(of_it).values(revoked_at=now))
+    connection.execute(update(certificates).where(of_it).values(revoked_at=since))
     connection.execute(delete(tokens).where(tokens.c.gateway == name, tokens.c.used_at.is_(None)))
 
 
 def restore(connection: Connection, name: str) -> None:
-    """Takes a revocation back, also of its certificates. Raises UnknownGateway."""
-    readmit(connection, find(connection, name).name)
-    connection.execute(update(certificates).where(certificates.c.gateway == name).values(revoked_at=None))
+    """Takes the revocation back, also of the certificates that it ended. Raises UnknownGateway.
+
+    Those of an earlier one stay out: somebody may have stolen their keys before the gateway enrolled anew.
+    """
+    since = find(connection, name).revoked_at
+    readmit(connection, name)
+    of_it = (certificates.c.gateway == name) & (certificates.c.revoked_at == since)
+    connection.execute(update(certificates).where(of_it).values(revoked_at=None))
 
 
 def readmit(connection: Connection, name: str) -> bool:

@@ -3,7 +3,8 @@
 RigError
 ├── NotReady       a process did not begin to serve
 ├── TooSlow        something awaited did not come in its time
-└── FolderInUse    the folder to work in holds something already
+├── FolderInUse    the folder to work in holds something already
+└── NotInstalled   a program to compare with is not there
 """
 
 from __future__ import annotations
@@ -35,3 +36,11 @@ class FolderInUse(RigError):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"{folder} is not empty: name a new folder")
         self.folder = folder
+
+
+class NotInstalled(RigError):
+    """`installer`: what installs it, from the folder of the repository."""
+
+    def __init__(self, program: Path, installer: str) -> None:
+        super().__init__(f"{program} is not there: run {installer}")
+        self.program, self.installer = program, installer

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import yaml
 
 from cloud_bridge.folder import Folder
 from cloud_bridge.rows import EventFilter
@@ -40,20 +41,25 @@ T = TypeVar("T")
 
 
 class UnitPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One simulated unit: its wire, its model, more words for `sim run`, and parameters of its URL."""
+    """One simulated unit: its wire, its model, more words for `sim run`, parameters of its URL, and more settings of it
+    in gateway.yaml. `watched`: it is one of the gateway's.
+    """
 
     name: str
     wire: str
     model: str
     options: tuple[str, ...] = ()
     parameters: str = "unit=1"
+    settings: Mapping[str, float] = {}
+    watched: bool = True
 
 
 class World:
     """Units, one gateway, broker and ingest in `directory`. Every process is started again when it dies.
 
-    `units_only`: neither cloud nor gateway. `roles_apart`: broker and ingest as children of ours, not of `cloud run`.
-    `steady_s`: who lived so long is started again without delay.
+    `units_only`: neither cloud nor gateway. `later`: which of "cloud" and "gateway" the scene starts itself.
+    `roles_apart`: broker and ingest as children of ours, not of `cloud run`. `steady_s`: who lived so long is started
+    again without delay. `environment`: of every process, beside ours.
     """
 
     def __init__(
@@ -62,8 +68,10 @@ class World:
         plans: Sequence[UnitPlan],
         *,
         units_only: bool = False,
+        later: Collection[str] = (),
         roles_apart: bool = False,
         steady_s: float = STEADY_S,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         if directory.exists() and any(directory.iterdir()):
             raise FolderInUse(directory)
@@ -73,8 +81,11 @@ class World:
         self.urls: dict[str, str] = {}
         self.roles: dict[str, Supervised] = {}
         self._controls: dict[str, str] = {}
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
         self._units_only = units_only
+        self._later = frozenset(later)
+        self._environment = environment or {}
         self._roles_apart = roles_apart
         self._steady_s = steady_s
 
@@ -82,8 +93,9 @@ class World:
         """Starts everything, runs the scene, stops everything: gateway first, units last."""
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 try:
-                    await self._ready(group)
+                    await self._ready(self._open())
                     return await scene(self)
                 finally:
                     await self._close()
@@ -94,6 +106,35 @@ class World:
     def database(self) -> Path:
         """The telemetry database."""
         return self.cloud.root / "data" / FILE_NAME
+
+    @property
+    def gateway_data(self) -> Path:
+        """The gateway's own folder: outbox, black box, audit log."""
+        return self.cloud.gateway(GATEWAY) / "data"
+
+    async def start_cloud(self) -> None:
+        """Broker and ingest, until they serve. Raises NotReady."""
+        await self._ready(self._open_cloud())
+
+    async def start_gateway(self) -> None:
+        """Until it watches; the cloud need not be there. Raises NotReady."""
+        await self._ready(self._open_gateway())
+
+    async def stop(self, name: str) -> None:
+        """End a process for good."""
+        task = self._keeping.pop(name)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def restart(self, name: str) -> None:
+        """End a process in good order, and wait until the next one serves as it did."""
+        role = self.roles[name]
+        listeners, starts = tuple(role.addresses), role.starts
+        if role.process:
+            role.process.terminate()
+        await role.wait_started_again(starts)
+        for listener in listeners:
+            await role.wait_ready(listener)
 
     async def tell(self, unit: str, words: str) -> list[dict[str, Any]]:
         """One line to a unit's control port; the lines of its answer."""
@@ -120,9 +161,9 @@ class World:
         with Reader(self.database) as reader:
             return [msgspec.json.decode(event_json(row), type=Stored) for row in reader.events(EventFilter())]
 
-    async def _ready(self, group: asyncio.TaskGroup) -> None:
+    async def _ready(self, opening: Coroutine[Any, Any, None]) -> None:
         try:
-            await asyncio.wait_for(self._open(group), READY_S)
+            await asyncio.wait_for(opening, READY_S)
         except TimeoutError:
             raise NotReady(self._said()) from None
 
@@ -131,35 +172,56 @@ class World:
         logs = {name: role.role.log for name, role in self.roles.items()}
         return {name: log.read_text(errors="replace")[-LOG_TAIL_CHARS:] for name, log in logs.items() if log}
 
-    async def _open(self, group: asyncio.TaskGroup) -> None:
+    async def _open(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "logs").mkdir()
-        for plan in self.plans:
-            self._start(group, plan.name, _unit_command(plan, self.directory))
+        for number, plan in enumerate(self.plans, 1):
+            self._start(plan.name, _unit_command(plan, f"AS{number:010}", self.directory))
         for plan in self.plans:
             await self._find(plan)
-        if not self._units_only:
-            await self._open_cloud(group)
+        if self._units_only:
+            return
+        self._make_cloud()
+        if "cloud" not in self._later:
+            await self._open_cloud()
+        if "gateway" not in self._later:
+            await self._open_gateway()
 
-    async def _open_cloud(self, group: asyncio.TaskGroup) -> None:
-        init(self.cloud.root, f"127.0.0.1:{_free_port()}", [GATEWAY], demo=True, units={GATEWAY: self.urls})
+    def _make_cloud(self) -> None:
+        mqtts, https = (f"127.0.0.1:{_free_port()}" for _ in range(2))
+        watched = {plan.name: self.urls[plan.name] for plan in self.plans if plan.watched}
+        init(self.cloud.root, mqtts, [GATEWAY], https=https, demo=True, units={GATEWAY: watched})
+        settings = yaml.safe_load(self._gateway_yaml.read_text())
+        for unit, plan in zip(settings["units"], (plan for plan in self.plans if plan.watched), strict=True):
+            unit.update(plan.settings)
+        self._gateway_yaml.write_text(yaml.safe_dump(settings))
+
+    @property
+    def _gateway_yaml(self) -> Path:
+        return self.cloud.gateway(GATEWAY) / "gateway.yaml"
+
+    async def _open_cloud(self) -> None:
         command = ("cloud", "run", "--dir", str(self.cloud.root))
         if self._roles_apart:
             for name in ROLES:
-                await self._start(group, name, (*command, "--only", name)).wait_ready(name)
+                await self._start(name, (*command, "--only", name)).wait_ready(name)
         else:
-            cloud = self._start(group, "cloud", command)
+            cloud = self._start("cloud", command)
             for name in ROLES:
                 await cloud.wait_ready(name)
-        settings = self.cloud.gateway(GATEWAY) / "gateway.yaml"
-        gateway = self._start(group, "gateway", ("gateway", "run", "--config", str(settings)))
+
+    async def _open_gateway(self) -> None:
+        gateway = self._start("gateway", ("gateway", "run", "--config", str(self._gateway_yaml)))
         await gateway.wait_ready("gateway")
 
-    def _start(self, group: asyncio.TaskGroup, name: str, words: Sequence[str]) -> Supervised:
+    def _start(self, name: str, words: Sequence[str]) -> Supervised:
+        if self._group is None:
+            raise RuntimeError("processes are started while the world plays")
         log = self.directory / "logs" / f"{name}.log"
-        role = Supervised(Role(name, _command(words), log, apart=True), _heard, steady_s=self._steady_s)
+        command = ("/usr/bin/env", *(f"{key}={value}" for key, value in self._environment.items()), *_command(words))
+        role = Supervised(Role(name, command, log, apart=True), _heard, steady_s=self._steady_s)
         self.roles[name] = role
-        self._keeping.append(group.create_task(role.keep_running(), name=name))
+        self._keeping[name] = self._group.create_task(role.keep_running(), name=name)
         return role
 
     async def _find(self, plan: UnitPlan) -> None:
@@ -170,16 +232,14 @@ class World:
         self.urls[plan.name] = f"{scheme}://{address}?{plan.parameters}".rstrip("?")
 
     async def _close(self) -> None:
-        while self._keeping:
-            task = self._keeping.pop()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        for name in reversed(tuple(self._keeping)):
+            await self.stop(name)
 
 
-def _unit_command(plan: UnitPlan, directory: Path) -> tuple[str, ...]:
+def _unit_command(plan: UnitPlan, serial: str, directory: Path) -> tuple[str, ...]:
     where = "127.0.0.1:0" if plan.wire == "tcp" else str(directory / f"{plan.name}.tty")
     listeners = (f"--{WIRES[plan.wire][0]}", where, "--control", "127.0.0.1:0")
-    return ("sim", "run", "--model", plan.model, "--name", plan.name, *listeners, *plan.options)
+    return ("sim", "run", "--model", plan.model, "--name", plan.name, "--serial", serial, *listeners, *plan.options)
 
 
 def _command(words: Sequence[str]) -> tuple[str, ...]:

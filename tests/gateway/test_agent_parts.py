@@ -47,8 +47,11 @@ def test_an_order_goes_from_the_clouds_command_line_to_the_unit_and_its_outcome_
     eventually(lambda: "gateway_started" in site.types(""), "stored")
     done = ordered(site, "beep")
     assert done["outcome"] == "done", done
-    log = ridethrough("gateway", "audit", "--config", site.config, "--json").stdout.splitlines()
-    assert [line["stage"] for line in map(json.loads, log) if line.get("verb") == "beep"] == ["accepted", "finished"]
+    said = ridethrough("gateway", "audit", "--config", site.config, "--json").stdout.splitlines()
+    log: list[dict[str, object]] = [json.loads(line) for line in said]
+    assert [line["stage"] for line in log if line.get("verb") == "beep"] == ["accepted", "finished"]
+    # Commands hear of every reading too: whose unit it is stands in the log.
+    assert [line["serial"] for line in log if line["what"] == "unit"] == ["AS0000000001"]
     ridethrough("gateway", "audit", "--config", site.config, "--verify")
 
 

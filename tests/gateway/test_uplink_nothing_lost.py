@@ -144,6 +144,11 @@ class Restorations(Faults):
         self.world.now_s += HELLO_EVERY_S  # nobody tells the gateway: its next hello finds out
         self.world.tick()
 
+    @rule()
+    def the_room_is_short(self) -> None:
+        super().the_room_is_short()
+        self.backup = None  # see World.squeeze: what went cannot be given to a cloud of before again
+
     def _streams(self) -> object:
         return {lane: book.stream for lane, book in self.world.books.items()}
 

@@ -261,11 +261,22 @@ class World:
             pass
 
     def squeeze(self) -> None:
-        """Others fill the disk: what may go for that goes."""
+        """Others fill the disk: what may go for that goes. Of the events, those that the cloud has acknowledged (S16:
+        they stay as far as there is room), so that a cloud put back to before them does not get them again."""
+        lane = "FROM lane WHERE name = 'events'"
+        acknowledged = self._events(f"(stream <> (SELECT stream {lane}) OR last <= (SELECT acked {lane}))")
+        before = self._events("TRUE")
         self.file.execute("BEGIN")
         while shed(OutboxFile(self.file), 2**30, begun=True):
             pass
         self.file.execute("COMMIT")
+        gone = before - self._events("TRUE")
+        assert gone <= acknowledged
+        self.lineage = [raw for raw in self.lineage if raw not in gone or raw in self.cloud.stored[Lane.EVENTS]]
+
+    def _events(self, which: str) -> set[bytes]:
+        rows = self.file.execute(f"SELECT raw FROM record WHERE lane = 'events' AND gap = 0 AND {which}")
+        return {bytes(raw) for (raw,) in rows}
 
     # the line
 

@@ -16,6 +16,31 @@ AFTER_A_TRANSFER = "G9"
 """Asked at once where `Q` shows another state than before, so that cause and line quality belong to it."""
 
 
+REASK_S, REASK_LIMIT_S = 60.0, 3600.0
+"""From an unanswered question to its next try, doubled each time: a unit may have been busy when it was met, and one
+that is too old for the question stays silent for ever.
+"""
+
+
+class Silences:
+    """Which questions this connection's unit left unanswered, as pure bookkeeping in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, tuple[float, float]] = {}
+
+    def silent(self, char: str, now: float) -> None:
+        _, waited_s = self._next.get(char, (now, REASK_S / 2))
+        wait_s = min(2 * waited_s, REASK_LIMIT_S)
+        self._next[char] = now + wait_s, wait_s
+
+    def forget(self) -> None:
+        self._next.clear()
+
+    def hold(self, char: str, now: float) -> bool:
+        """Whether it is too early to ask again."""
+        return char in self._next and now < self._next[char][0]
+
+
 def full(abilities: Abilities, *, minmax: bool) -> tuple[Query, ...]:
     """Everything measured that the unit lists, the status first, and again between two that could be mixed up."""
     ordered = apart(_listed(abilities, MEASURED + (EXTREMES if minmax else "")))

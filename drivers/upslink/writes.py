@@ -11,6 +11,9 @@ PACE_S = 0.05
 DOUBLE_S = 1.6
 """Between the two presses of a doubled command: 1.5 s at least, and a little for a port that holds bytes back."""
 
+TEXT_LENGTH = 8
+"""Letters of a text; the unit waits for all of them (12.2)."""
+
 
 class Press(msgspec.Struct, frozen=True):
     """A command of one character."""

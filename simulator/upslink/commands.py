@@ -12,7 +12,6 @@ from simulator.orders import Answer, Order, Task
 from simulator.upslink.engine import Sent, Unit
 from simulator.upslink.profile import Profile
 from simulator.upslink.sequences import spelled
-from simulator.upslink.settings import UpsLinkSettings
 from simulator.upslink.values import MAIN_GROUP
 
 SILENCE = ""
@@ -26,18 +25,21 @@ _ACTIVE = (TestStatus.PENDING, TestStatus.IN_PROGRESS)
 
 
 class Commands:
-    """Gives the unit its orders. Each method returns the text of the answer; everything is recorded."""
+    """Gives the unit its orders. Each method returns the text of the answer; everything is told."""
 
-    def __init__(self, unit: Unit, profile: Profile, wire: UpsLinkSettings) -> None:
-        self._unit, self._old, self._wire = unit, profile.old, wire
+    def __init__(self, unit: Unit, profile: Profile) -> None:
+        self._unit, self._old = unit, profile.old
+        self._told: Sent | None = None
 
     def told(self, characters: str, reply: str, order: Order | None = None) -> str:
-        """Record these characters and give the answer to them."""
-        answered = not reply or self._wire.swallow == 0
-        self._unit.record_command(
-            Sent(characters=spelled(characters), order=order, reply=reply.rstrip("\r\n"), answered=answered)
-        )
+        """Keep these characters for the record and give the answer to them."""
+        self._told = Sent(characters=spelled(characters), order=order, reply=reply.rstrip("\r\n"))
         return reply
+
+    def take_told(self) -> Sent | None:
+        """What was told since the last call: one byte completes one command at most."""
+        told, self._told = self._told, None
+        return told
 
     def order(self, characters: str, order: Order, *, taken: str = OK, refused: str = NA) -> str:
         answer = self._unit.order(order)

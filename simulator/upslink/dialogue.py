@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from drivers.ups import State
 from simulator.upslink import queries
 from simulator.upslink.commands import NA, NO, SILENCE, STAR, Commands
@@ -23,7 +25,7 @@ class Dialogue:
     def __init__(self, unit: Unit, profile: Profile, wire: UpsLinkSettings) -> None:
         self._unit, self._profile, self._wire = unit, profile, wire
         self._watch = Watch()
-        self._commands = Commands(unit, profile, wire)
+        self._commands = Commands(unit, profile)
         self._editor = Editor(unit, profile, self._watch, self._commands)
         self._sequence: Sequence | None = None
         self._last = ""
@@ -41,10 +43,21 @@ class Dialogue:
     def hear(self, byte: int, now: float) -> bytes:
         """The answer to this byte, which came at monotonic second `now`; nothing is silence."""
         reply = self._hear(chr(byte), now)
-        if reply and self._wire.swallow > 0:
+        told = self._commands.take_told()
+        lost = bool(reply) and self._loses(command=told is not None)
+        if told is not None:
+            self._unit.record_command(msgspec.structs.replace(told, answered=not lost))
+        return b"" if lost else reply.encode("latin-1")
+
+    def _loses(self, *, command: bool) -> bool:
+        """Whether this answer is swallowed, one less to come then."""
+        if self._wire.swallow > 0:
             self._wire.swallow -= 1
-            return b""
-        return reply.encode("latin-1")
+            return True
+        if command and self._wire.swallow_commands > 0:
+            self._wire.swallow_commands -= 1
+            return True
+        return False
 
     def _hear(self, character: str, now: float) -> str:
         if self._asleep:

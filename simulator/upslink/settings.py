@@ -16,7 +16,8 @@ class UpsLinkSettings(Settable, kw_only=True):
     `answer_ms`: from the end of a character to the start of the answer. `character_ms`: from one character of an
     answer to the next; never less than the line needs. `baud`: speed of the line; 0 is as fast as can be, with
     each answer in one piece.
-    `swallow`: that many answers to come are lost; what was asked for is done.
+    `swallow`: that many answers to come are lost; what was asked for is done. `swallow_commands`: only answers to
+    what is no question.
     `alerts`: whether alert characters are sent.
     `double_min_ms`, `double_max_ms`: when the second K, Z or ^N counts. `typing_max_ms`: how long an `@` or a text
     waits for its next character.
@@ -26,6 +27,7 @@ class UpsLinkSettings(Settable, kw_only=True):
     character_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 7.0
     baud: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 2400
     swallow: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    swallow_commands: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     alerts: bool = True
     double_min_ms: Milliseconds = 1400
     double_max_ms: Milliseconds = 6000

@@ -26,11 +26,7 @@ from simulator.upslink.settings import UpsLinkSettings
 from simulator.wire_faults import RTU_FAULTS, TCP_FAULTS, UPSLINK_FAULTS, WireFaults
 
 WIRES = ("modbus+tcp", "modbus+rtu", "upslink")
-PATIENCE = {
-    "modbus+tcp": "timeout_s=0.8&reconnect_s=1",
-    "modbus+rtu": "timeout_s=0.8&reconnect_s=1",
-    "upslink": "timeout_s=1&reconnect_s=1",
-}
+PATIENCE_S = {"modbus+tcp": 0.8, "modbus+rtu": 0.8, "upslink": 1.0}
 MODELS = {"modbus+tcp": "SMT1500RM2UC", "modbus+rtu": "SMT1500RM2UC", "upslink": "SUA1500I"}
 DELIVERED_WH = 123_456.0
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
@@ -113,8 +109,10 @@ KNOWN = {"modbus+tcp": TCP_FAULTS, "modbus+rtu": RTU_FAULTS, "upslink": UPSLINK_
 
 
 @asynccontextmanager
-async def faulty_unit(wire: str, folder: Path, *, held: bool = True) -> AsyncIterator[FaultyUnit]:
-    """A unit on that wire; its links go into `folder`, which has to exist."""
+async def faulty_unit(
+    wire: str, folder: Path, *, held: bool = True, patience_s: float | None = None
+) -> AsyncIterator[FaultyUnit]:
+    """A unit on that wire; its links go into `folder`, which has to exist. `patience_s`: the driver's for a reply."""
     engine = Engine(find_model(MODELS[wire]), serial="AS1234567890", load_pct=30.0)
     engine.unit.energy_wh = DELIVERED_WH
     engine.set_pace(held=held)
@@ -122,7 +120,8 @@ async def faulty_unit(wire: str, folder: Path, *, held: bool = True) -> AsyncIte
         faults = WireFaults(KNOWN[wire])
         spoilt = await _serve(engine, wire, folder / "spoilt", stack, faults)
         sound = await _serve(engine, wire, folder / "sound", stack, WireFaults())
-        unit = FaultyUnit(engine, faults, f"{spoilt}?{PATIENCE[wire]}", open_driver(sound))
+        url = f"{spoilt}?timeout_s={patience_s or PATIENCE_S[wire]:g}&reconnect_s=1"
+        unit = FaultyUnit(engine, faults, url, open_driver(sound))
         stack.push_async_callback(unit.close)
         yield unit
 

@@ -7,7 +7,7 @@ import pytest
 from drivers.errors import BadAnswer, IdentityChanged, UnitException
 from drivers.ups import State
 from tests.drivers.bench import DriverBench
-from tests.drivers.memory import SERIAL, Arrivals, undamaged
+from tests.drivers.memory import SERIAL, Arrivals, chars, undamaged
 
 BATTERY_TEMP = (3, 135)
 SERIAL_ROW = (3, 564)
@@ -75,6 +75,38 @@ async def test_an_inventory_that_was_refused_in_part_is_completed_and_only_by_wh
     assert await bench.driver.connect() == whole
     await getattr(bench.driver, read)()
     assert (512, 1) not in bench.reads()
+
+
+async def test_an_inventory_row_that_was_answered_at_first_contact_is_not_dropped_by_a_refusal() -> None:
+    bench = DriverBench()
+    whole = await bench.driver.connect()
+    bench.unit.lacks = {588}
+    with pytest.raises(UnitException, match="function 3 at 588"):
+        await bench.driver.identify()
+    bench.unit.lacks.clear()
+    assert await bench.driver.identify() == whole
+
+
+async def test_s3_a_stranger_that_lacks_a_row_of_the_pinned_unit_is_told_as_a_stranger() -> None:
+    bench = DriverBench()
+    await bench.driver.connect()
+    bench.unit.image.update(enumerate(chars("XX0000000009", 8), 564))
+    bench.unit.lacks = {588}
+    with pytest.raises(IdentityChanged):
+        await bench.driver.identify()
+    assert bench.driver.pinned == SERIAL
+
+
+async def test_what_a_unit_answered_before_its_firmware_changed_is_not_demanded_of_the_new_one() -> None:
+    bench = DriverBench()
+    assert (await bench.driver.full()).battery_temp_c is not None
+    bench.unit.image.update(enumerate(chars("UPS 99.9 (ID99)", 8), 516))
+    assert (await bench.driver.identify()).firmware == "UPS 99.9 (ID99)"
+    bench.unit.lacks = {135}
+    assert (await bench.driver.full()).battery_temp_c is None
+    bench.unit.lacks = {588}
+    with pytest.raises(UnitException, match="function 3 at 588"):
+        await bench.driver.identify()
 
 
 @pytest.mark.parametrize("pinned", [SERIAL, None], ids=["pinned", "first contact"])

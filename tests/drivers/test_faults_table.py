@@ -34,6 +34,10 @@ WORSE = {
 """Ways in which the worst does happen: most noise breaks the form of a reply, and a status is never taken with its
 words exchanged.
 """
+PATIENT_S = {Kind.SPLIT: 3.0}
+"""Every byte a piece of its own: a busy machine takes longer over a reply than the patience of the others, and what is
+asked here is whether it is put together again.
+"""
 AT_ONCE = 24
 """Units at a time: each has files open."""
 WORST = ("undetectable", "detected", "masked", "not applicable")
@@ -89,7 +93,7 @@ async def _begin(unit: FaultyUnit, fault: str, *, taken: bool) -> None:
 
 async def observed(wire: str, kind: Kind, way: str, folder: Path) -> str:
     """What the fault does to six polls; the fault is over then, and readings have to be good again."""
-    async with faulty_unit(wire, folder) as unit:
+    async with faulty_unit(wire, folder, patience_s=PATIENT_S.get(kind)) as unit:
         try:
             await _begin(unit, f"{kind} {way}", taken=kind is Kind.REFUSE_SECOND)
         except ControlError:

@@ -31,6 +31,7 @@ LONGER_FAST_STATUS = Block(0, 5)
 never fits the next one.
 """
 INVENTORY_ROWS = (*rows_in(PRODUCT_ID), *rows_in(INVENTORY))
+INVENTORY_ADDRESSES = frozenset(at for row in INVENTORY_ROWS for at in range(row.address, row.end))
 REASK_S = 60.0
 """How long a block is read in parts: a unit may have refused everything when it was met."""
 
@@ -72,7 +73,11 @@ class Unit:
         return self.identity
 
     async def identify(self) -> Identity:
-        await self._read(INVENTORY)
+        try:
+            await self._read(INVENTORY)
+        except UnitException:
+            await self.prove_serial()  # a stranger may lack what the pinned unit has, and is to be told as one
+            raise
         if SERIAL.address not in self._image:  # refused, which is not the same as blank
             await self._read(SERIAL)
         await self._read_if_there(PRODUCT_ID)
@@ -81,7 +86,7 @@ class Unit:
         identity = decode.identity(self._image)
         await self._check_serial(identity.serial)
         if (identity.serial, identity.firmware) != (self.identity.serial, self.identity.firmware):
-            self._granted.clear()
+            self._granted &= INVENTORY_ADDRESSES  # of others it is not known yet what this one has
         self.identity = identity
         return identity
 

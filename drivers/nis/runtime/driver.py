@@ -30,6 +30,7 @@ class _Link:
         self._port = port
         self._options = options
         self._clock = clock
+        self._keys: decode.Keys | None = None
 
     async def meet(self) -> None:
         """apcupsd answers, also where it has lost its UPS: that one is met with its first reading."""
@@ -38,6 +39,7 @@ class _Link:
         except Refused as error:
             raise Refused(self._port.name, REFUSED) from error
         self.is_open = True
+        self._keys = None
         with contextlib.suppress(Stale):
             await self.read()
 
@@ -55,7 +57,18 @@ class _Link:
             self.pinned = found
         elif found != self.pinned:
             raise IdentityChanged(self.pinned, found)
+        self._keys = keys
         return keys
+
+    async def known(self) -> decode.Keys:
+        """What was told last; asks only where nothing was told on this connection yet."""
+        return self._keys or await self.read()
+
+    def accept(self, serial: str) -> None:
+        """Nothing of one unit may be shown under another's name."""
+        if serial != self.pinned:
+            self._keys = None
+        self.pinned = serial
 
     async def _ask(self) -> tuple[str, ...]:
         if await self._port.drain():
@@ -116,7 +129,7 @@ class NisDriver:
         return self._link.pinned
 
     async def connect(self) -> Identity:
-        return await self.identify()
+        return decode.identity(await self._lifeline.serve(self._link.known))
 
     async def identify(self) -> Identity:
         return decode.identity(await self._lifeline.serve(self._link.read))
@@ -136,7 +149,7 @@ class NisDriver:
         return Report(outcome=Outcome.UNSUPPORTED, detail=f"{command.verb}: apcupsd lets its clients read only")
 
     def accept(self, serial: str) -> None:
-        self._link.pinned = serial
+        self._link.accept(serial)
         self._lifeline.accepted()
 
     async def close(self) -> None:

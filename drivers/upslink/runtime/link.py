@@ -14,12 +14,14 @@ from drivers.upslink.allowed import permit, permit_question
 from drivers.upslink.characters import ENTER, NOT_AVAILABLE, SMART, Query
 from drivers.upslink.dialogue import Dialogue
 from drivers.upslink.options import Options
-from drivers.upslink.writes import Answer, Hush, Rotate, Send, Text, Write, steps
+from drivers.upslink.writes import TEXT_LENGTH, Answer, Hush, Rotate, Send, Text, Write, steps
 
 HELLO_S = 1.5
 """Patience for SM when the line is opened (NUT 1.5 s, apcupsd 1 s)."""
 HELLOS = 5
 """Tries to enter smart mode when the line is opened, as both programs have it."""
+TYPING_S = 0.3
+"""Patience for SM while the unit may still take each `Y` for a letter of a text that was broken off (12.2)."""
 SETTLE_S = 1.0
 """After a fault, and after a repeated `Y`, what comes for so long is thrown away: a late second SM is no answer."""
 NOT_READY_LIMIT = 5
@@ -44,6 +46,7 @@ class Link:
         self._dialogue = Dialogue()
         self._doubtful = False
         self._last_asked = ""
+        self._typing = False
 
     @property
     def name(self) -> str:
@@ -105,7 +108,7 @@ class Link:
         await self.listen()
         if self._doubtful:
             raise BadAnswer(self.name, "the line is not clean; nothing was written")
-        self._doubtful = True
+        self._doubtful, self._typing = True, isinstance(write, Text)
         self._dialogue.ask(lone="" if isinstance(write, Rotate | Text) else "*")
         for step in steps(write):
             match step:
@@ -132,12 +135,16 @@ class Link:
         self._doubtful = False
 
     async def _enter(self, tries: int, patience_s: float) -> None:
-        for hello in range(tries):
+        """A text that was broken off is ended by `Y`, as many as its letters: of all that could be typed there, it
+        alone does nothing to a unit that waits for no letter any more.
+        """
+        letters = TEXT_LENGTH if self._typing else 0
+        for hello, wait_s in enumerate([TYPING_S] * letters + [patience_s] * tries):
             await self.listen()
-            if await self._said_smart(patience_s):
+            if await self._said_smart(wait_s):
                 if hello:
                     await self._settle()
-                self._doubtful = False
+                self._doubtful = self._typing = False
                 return
         self.counters.timeouts += 1
         raise NoAnswer(self.name, patience_s * tries, "" if self.counters.answers else HINT)
@@ -220,6 +227,6 @@ class Link:
         started = self._clock.monotonic()
         word = await self._line(started + self._options.timeout_s)
         if word is not None:
-            self._doubtful = False
+            self._doubtful = self._typing = False
             self._answered(started)
         return word

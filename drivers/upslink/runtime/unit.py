@@ -39,13 +39,13 @@ class Unit:
         self._full_at: datetime | None = None
         self._refusals: dict[str, int] = {}
         self._given: set[str] = set()
-        self._silent: set[str] = set()
+        self._silences = plan.Silences()
 
     async def meet(self) -> None:
         """On each connection: what it understands, then who it is."""
         self._refusals.clear()
         self._given.clear()
-        self._silent.clear()
+        self._silences.forget()
         if self.pinned is None:
             self._forget()
         for char in (*CODES, LIST, CAPABILITIES):
@@ -84,14 +84,14 @@ class Unit:
 
     async def _if_there(self, char: str) -> str | None:
         """Asked until this connection's unit has answered. None too if it stays silent, which costs a look whether
-        it is there at all, and so is asked once.
+        it is there at all, and so is asked more and more seldom.
         """
-        if char in self._image or char in self._silent:
+        if char in self._image or self._silences.hold(char, self._clock.monotonic()):
             return self._image.get(char)
         try:
             return await self._ask(QUERIES[char])
         except NoAnswer:
-            self._silent.add(char)
+            self._silences.silent(char, self._clock.monotonic())
             return None
 
     async def known(self) -> Identity:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from drivers.errors import BadAnswer, BadUrl, IdentityChanged, LineDown, NoAnswer, Refused, Stale
+from drivers.errors import BadAnswer, BadUrl, IdentityChanged, LineDown, NoAnswer, PortLost, Refused, Stale
 from drivers.nis.options import read_options
 from drivers.ups import (
     Calibration,
@@ -115,12 +115,48 @@ async def test_old_data_are_an_error_and_never_a_reading(keys: dict[str, str], w
     bench = NisBench()
     await bench.driver.full()
     bench.apcupsd.keys |= keys
-    for read in (bench.driver.fast, bench.driver.full, bench.driver.connect, bench.driver.settings):
+    for read in (bench.driver.fast, bench.driver.full, bench.driver.identify, bench.driver.settings):
         with pytest.raises(Stale, match=why):
             await read()
     bench.apcupsd.keys = NisBench().apcupsd.keys
     assert (await bench.driver.fast()).state is State.ONLINE
     assert len(bench.port.opened_at) == 1
+
+
+async def test_to_connect_costs_a_request_only_where_no_unit_was_met_yet() -> None:
+    bench = NisBench()
+    for work, requests in (
+        (bench.driver.connect, 1),
+        (bench.driver.connect, 1),
+        (bench.driver.full, 2),
+        (bench.driver.connect, 2),
+        (bench.driver.fast, 3),
+        (bench.driver.identify, 4),
+        (bench.driver.settings, 5),
+    ):
+        await work()
+        assert len(bench.apcupsd.requests) == requests
+    bench.apcupsd.keys["BATTDATE"] = "2026-11-01"
+    await bench.driver.full()
+    assert (await bench.driver.connect()).battery_installed_on == date(2026, 11, 1), "every reading tells it all"
+    assert len(bench.apcupsd.requests) == 6
+
+
+async def test_a_unit_whose_data_are_stale_when_it_is_met_is_not_known_until_it_is_read() -> None:
+    bench = NisBench()
+    bench.apcupsd.keys["STATUS"] = "COMMLOST"
+    for _ in range(2):
+        with pytest.raises(Stale, match="COMMLOST"):
+            await bench.driver.connect()
+    bench.apcupsd.keys["STATUS"] = "ONLINE"
+    assert (await bench.driver.connect()).serial == SERIAL
+    bench.port.hang_up()
+    with pytest.raises(PortLost):
+        await bench.driver.full()
+    bench.clock.now += 60
+    bench.apcupsd.keys["STATUS"] = "COMMLOST"
+    with pytest.raises(Stale, match="COMMLOST"):
+        await bench.driver.connect()
 
 
 async def test_how_old_is_too_old_is_the_owners_choice() -> None:
@@ -172,6 +208,14 @@ async def test_s3_another_serial_number_is_no_reading_until_it_is_accepted() -> 
     bench.driver.accept(SERIAL)
     bench.clock.now += 60
     assert (await bench.driver.connect()).serial == SERIAL
+
+
+async def test_s3_nothing_of_the_old_unit_is_known_under_the_accepted_one() -> None:
+    bench = NisBench()
+    await bench.driver.connect()
+    bench.driver.accept("AS0000000002")
+    with pytest.raises(IdentityChanged):
+        await bench.driver.connect()
 
 
 @pytest.mark.parametrize("verb", Verb)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from drivers.driver import Alerting
@@ -127,6 +128,38 @@ async def test_settings_and_a_name_are_written_once_and_read_back(start: Start, 
     assert (await driver.settings()).transfer_high_v == 264
     assert (await driver.identify()).name == "rack 1"
     await driver.close()
+
+
+SHOWS = {Verb.SELF_TEST, Verb.CALIBRATION, Verb.SIMULATE_POWER_FAILURE, Verb.SET_TRANSFER_HIGH, Verb.SET_NAME}
+"""Done for certain without an answer: by the status, or by reading back."""
+
+
+@pytest.mark.parametrize(
+    ("order", "characters"),
+    [
+        (Command(verb=Verb.BEEP, serial=""), "A"),
+        (Command(verb=Verb.SELF_TEST, serial=""), "W"),
+        (Command(verb=Verb.CALIBRATION, serial=""), "D"),
+        (Command(verb=Verb.SIMULATE_POWER_FAILURE, serial=""), "U"),
+        (Command(verb=Verb.SHUTDOWN, serial=""), "@000"),
+        (Command(verb=Verb.OUTLET_OFF, serial="", groups=(0,), use_off_delay=True), "KK"),
+        (Command(verb=Verb.SET_TRANSFER_HIGH, serial="", value=264), "u-"),
+        (Command(verb=Verb.SET_NAME, serial="", value="rack 1"), "c-rack 1  "),
+    ],
+    ids=lambda each: str(each.verb) if isinstance(each, Command) else None,
+)
+async def test_s1_with_its_reply_swallowed_the_unit_sees_each_command_once(
+    start: Start, tmp_path: Path, order: Command, characters: str
+) -> None:
+    simulator = await quick(start, tmp_path, "--load", "40")
+    driver = open_driver(simulator.url)
+    serial = (await driver.connect()).serial or ""
+    await simulator.line(swallow_commands=1)
+    report = await driver.execute(msgspec.structs.replace(order, serial=serial))
+    told = (await simulator.control("commands"))[1:]
+    await driver.close()
+    assert [(each["characters"], each["reply"], each["answered"]) for each in told] == [(characters, "OK", False)]
+    assert report.outcome is (Outcome.DONE if order.verb in SHOWS else Outcome.UNKNOWN), report.detail
 
 
 async def test_a_shutdown_on_battery_cuts_the_output_and_is_told_as_commanded(start: Start, tmp_path: Path) -> None:

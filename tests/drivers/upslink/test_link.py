@@ -60,14 +60,6 @@ async def test_an_old_unit_that_says_na_to_everything_new_is_read_as_far_as_it_g
     assert snapshot.load_pct is None
 
 
-async def test_an_old_unit_that_is_silent_when_asked_for_its_list_is_read_too() -> None:
-    unit = MemoryUnit(listed=None)
-    bench = Bench(unit=unit)
-    unit.says["a"] = ""
-    assert (await bench.driver.connect()).serial == SERIAL
-    assert (await bench.driver.full()).output_v == 118.3
-
-
 async def test_a_silent_line_says_what_to_look_at() -> None:
     bench = Bench()
     bench.line.damage = lambda *_: []
@@ -258,17 +250,6 @@ async def test_a_unit_of_the_table_that_refused_its_code_is_asked_what_it_lists_
     assert not set("Vba\x1a/") & set(bench.asked())
 
 
-async def test_a_unit_that_was_silent_when_asked_for_its_list_is_not_asked_again_on_this_connection() -> None:
-    bench = Bench(unit=MemoryUnit(listed=None))
-    bench.unit.says["a"] = ""
-    await bench.driver.connect()
-    bench.asked()
-    await bench.driver.full()
-    assert "a" not in bench.asked()
-    await met_again(bench)
-    assert "a" in bench.asked()
-
-
 async def test_a_unit_that_understands_something_else_since_the_line_was_lost_is_taken_at_its_word() -> None:
     bench = Bench()
     assert (await bench.driver.full()).input_hz == 60.0
@@ -288,17 +269,6 @@ async def met_again(bench: Bench) -> None:
         await bench.driver.fast()
     bench.clock.now += 60
     await bench.driver.connect()
-
-
-async def test_three_silences_in_a_row_lose_the_line() -> None:
-    bench = Bench()
-    await bench.driver.connect()
-    bench.line.damage = lambda *_: []
-    for _ in range(3):
-        assert bench.line.is_open
-        with pytest.raises(NoAnswer):
-            await bench.driver.fast()
-    assert not bench.line.is_open
 
 
 @pytest.mark.parametrize(("char", "field"), [("F", "input_hz"), ("G", "cause")])

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from drivers.errors import NoAnswer
 from drivers.ups import Outcome, Verb
 from tests.drivers.upslink.memory import (
     after_the_serial,
@@ -103,6 +104,26 @@ async def test_an_alert_does_not_break_off_a_name_for_whose_rest_the_unit_waits(
     bench = await met()
     bench.line.damage = lambda asked, answer: [(0.1, b"|")] if asked == "-" else undamaged(asked, answer)
     assert (await bench.driver.execute(command(Verb.SET_NAME, value="rack 1"))).outcome is Outcome.DONE
+
+
+async def test_after_a_name_that_was_broken_off_y_comes_quickly_until_the_unit_says_sm_and_never_so_again() -> None:
+    bench = await met()
+    bench.line.damage = lambda asked, answer: [(0.01, b"~")] if asked == "k" else undamaged(asked, answer)
+    report = await bench.driver.execute(command(Verb.SET_NAME, value="rack 1"))
+    assert (report.outcome, bench.unit.obeyed) == (Outcome.NOT_TAKEN, ["-crackYYYY"])
+    hellos = [at for at, char in bench.line.sent if char == "Y"]
+    assert len(hellos) == 5, "four letters were due, and the fifth enters smart mode"
+    assert hellos[-1] - hellos[0] < 1.5
+
+    bench.line.damage = lambda *_: []
+    for _ in range(2):
+        with pytest.raises(NoAnswer):
+            await bench.driver.fast()
+    bench.line.sent.clear()
+    begun = bench.clock.now
+    with pytest.raises(NoAnswer):
+        await bench.driver.fast()
+    assert ([char for _, char in bench.line.sent], bench.clock.now - begun) == (["Y"], 3.0)
 
 
 async def test_a_unit_that_takes_no_name_gets_no_letter_of_it() -> None:

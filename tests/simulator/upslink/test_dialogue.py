@@ -272,3 +272,38 @@ def test_a_swallowed_answer_is_to_something_that_was_done() -> None:
     assert [each.answered for each in line.engine.sent] == [False]
     assert line.say("A") == OK
     assert [each.answered for each in line.engine.sent] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("begin", "last", "order"),
+    [
+        ("", "A", Order(task=Task.PANEL_TEST)),
+        ("", "W", Order(task=Task.SELF_TEST)),
+        ("@00", "0", Order(task=Task.SLEEP, value=0, use_off_delay=True)),
+        ("K", "K", Order(task=Task.OUTLET_OFF, groups=(0,), use_off_delay=True)),
+    ],
+)
+def test_s1_a_command_whose_answer_alone_is_swallowed_was_carried_out_once(begin: str, last: str, order: Order) -> None:
+    line = Line()
+    line.wire.change("swallow-commands", "1")
+    assert line.ask("QY") == [b"08\r\n", SM], "questions are answered meanwhile"
+    assert line.say(begin + last, gap_s=PRESS_S) == b""
+    assert line.wire.swallow_commands == 0
+    assert [(each.order, each.answered, each.reply) for each in line.engine.sent] == [(order, False, "OK")]
+    assert line.say("Q") != b""
+
+
+def test_a_silent_command_uses_up_no_swallowed_answer() -> None:
+    line = Line()
+    line.wire.change("swallow-commands", "1")
+    line.say("ZZ", gap_s=PRESS_S)
+    assert [each.answered for each in line.engine.sent] == [True]
+    assert line.wire.swallow_commands == 1
+
+
+def test_an_old_unit_whose_star_is_swallowed_sleeps_all_the_same() -> None:
+    line = Line(OLD)
+    line.wire.change("swallow-commands", "1")
+    assert line.say("@001") == b""
+    assert look(line.unit).state is State.OFF
+    assert line.say("Y") == b""

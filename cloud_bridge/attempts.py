@@ -1,7 +1,8 @@
-"""How often a stranger may ask, and fail: token buckets by name, filled by the time that is handed in."""
+"""What strangers may: how often ask, how often fail (token buckets, filled by the time handed in), how many be in."""
 
 from __future__ import annotations
 
+from collections import Counter
 from ipaddress import IPv6Address
 
 from cloud_bridge.addresses import ip_of
@@ -59,6 +60,26 @@ class Guard:
         """A request was refused. `token`: its digest, so that guesses at one from many addresses count together."""
         for name in filter(None, (site_of(address), token)):
             self._failures.count(name, now)
+
+
+class Room:
+    """Who is inside: `most` in all, `each` of one site."""
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
+        self._inside: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Whether there is room for one more; then it is inside until `leave`."""
+        site = site_of(address)
+        if self._inside.total() >= self._most or self._inside[site] >= self._each:
+            return False
+        self._inside[site] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self._inside -= Counter((site_of(address),))  # which forgets sites of which nobody is inside
 
 
 def site_of(address: str) -> str:

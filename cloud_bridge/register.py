@@ -21,6 +21,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     pem: str
     revoked_at: int | None = None
     replaced_by: str | None = None
+    restored_at: int | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,8 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway knows when it judges an order.
 
-    `signers`: whose signatures are right. `known`: an order of this id was judged before. `challenge_age_s`: of the
-    challenge it carries; None: none that was issued for it. `sight`: the unit it names; None: there is none.
+    `signers`: whose signatures are right by the keys of now, the cloud's among them or nobody's. `known`: an order of
+    this id was judged before. `challenge_age_s`: of the challenge it carries; None: none that was issued for it.
+    `sight`: the unit it names; None: there is none.
     """
 
     gateway: str
@@ -44,7 +45,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide(order: Order, standing: Standing) -> Refusal | None:
     """Why an order is refused; None: it is taken as far as its preconditions hold."""
-    for check in (_addressed, _in_time, _fresh, _same_unit, _allowed, _operator):
+    for check in (_addressed, _proven, _in_time, _fresh, _same_unit, _allowed, _operator):
         if refusal := next(check(order, standing), None):
             return refusal
     return None
@@ -117,6 +118,11 @@ def _addressed(order: Order, standing: Standing) -> Iterator[Refusal]:
         yield Refusal(REPEATED, "an order of this id was judged before")
     elif standing.sight is None:
         yield Refusal("unknown_unit", f"no unit of this gateway is named {clean_text(order.unit)}")
+
+
+def _proven(_order: Order, standing: Standing) -> Iterator[Refusal]:
+    if not standing.signers:
+        yield Refusal("keys_changed", "the gateway's keys were changed while it waited, and none of these signed it")
 
 
 def _in_time(order: Order, standing: Standing) -> Iterator[Refusal]:

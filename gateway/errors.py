@@ -7,6 +7,7 @@ GatewayError
 ├── OutboxDamaged      the outbox file is no longer a database that can be trusted
 ├── NotKept            the disk took nothing: full, read-only or failing
 ├── NotEnrolled        the cloud's enrolment endpoint can't be reached or trusted, or refuses
+├── Withheld           an order that was taken and must no longer be sent
 ├── NoAudit            the audit log can't be read
 ├── Doubtful           two readings of a unit contradict each other
 │   └── SeenTwice      the unit that answers is read under another name already
@@ -67,6 +68,15 @@ class NotEnrolled(GatewayError):
         self.where = where
         self.what = what
         self.word = word
+
+
+class Withheld(GatewayError):
+    """`reason`, `detail`: as gateway.preconditions.Refusal has them."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
 
 
 class NoAudit(GatewayError):

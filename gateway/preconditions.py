@@ -240,14 +240,12 @@ def _peer(name: str, peer: Track | None, now_s: float) -> Hindrances:
 
 
 def _calibrated(facts: Facts) -> Hindrances:
-    if facts.calibrated_at is None:
-        return
-    wanted = f"{facts.rules.calibration.days_between} days have to lie between two"
-    if facts.now.clock != Clock.SYNCHRONISED:
-        yield Refusal("clock_not_set", f"when the last calibration was is unknown until the clock is set; {wanted}")
-    elif facts.now.at - facts.calibrated_at < facts.rules.calibration.days_between * DAY_MS:
-        days = (facts.now.at - facts.calibrated_at) / DAY_MS
-        yield Refusal("calibrated_lately", f"calibrated {days:.1f} days ago, {wanted}")
+    last, days = facts.calibrated_at, facts.rules.calibration.days_between
+    wanted = f"{days} days have to lie between two"
+    if facts.now.clock != Clock.SYNCHRONISED:  # the first one too: nobody could tell later when it was
+        yield Refusal("clock_not_set", f"a calibration can't be dated until the clock is set; {wanted}")
+    elif last is not None and facts.now.at - last < days * DAY_MS:
+        yield Refusal("calibrated_lately", f"calibrated {(facts.now.at - last) / DAY_MS:.1f} days ago, {wanted}")
 
 
 def _feeds(order: Order, facts: Facts) -> Hindrances:

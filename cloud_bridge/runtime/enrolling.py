@@ -67,7 +67,7 @@ def restore(directory: Path, name: str) -> str:
     settings = _opened(directory)
     with Registry(settings.registry_at) as registry:
         with registry.writing(noticed=True) as connection:
-            gateways.restore(connection, name)
+            gateways.restore(connection, name, now_ms())
         return _listed(settings, registry)
 
 

@@ -10,7 +10,6 @@ import errno
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from cloud_bridge.addresses import Address
+from cloud_bridge.attempts import Room
 
 CONNECTIONS = 64
 CONNECTIONS_PER_ADDRESS = 16
@@ -69,7 +69,7 @@ class HttpsServer:
         self._listener = listener
         self._context = context
         self._clients: set[asyncio.Task[None]] = set()
-        self._by_address: Counter[str] = Counter()
+        self._room = Room(CONNECTIONS, CONNECTIONS_PER_ADDRESS)
 
     async def accept(self) -> None:
         """Lets clients in for ever."""
@@ -95,20 +95,17 @@ class HttpsServer:
         await asyncio.gather(*self._clients, return_exceptions=True)
 
     def _welcome(self, connection: socket.socket, peer: Address) -> None:
-        if len(self._clients) >= CONNECTIONS or self._by_address[peer.host] >= CONNECTIONS_PER_ADDRESS:
+        if not self._room.enter(peer.host):
             log.debug("%s: closed: too many connections", peer)
             connection.close()
             return
-        self._by_address[peer.host] += 1
         client = asyncio.create_task(self._serve(connection, peer), name=f"https {peer}")
         self._clients.add(client)
         client.add_done_callback(partial(self._leave, peer.host))
 
     def _leave(self, host: str, client: asyncio.Task[None]) -> None:
         self._clients.discard(client)
-        self._by_address[host] -= 1
-        if not self._by_address[host]:
-            del self._by_address[host]
+        self._room.leave(host)
 
     async def _serve(self, connection: socket.socket, peer: Address) -> None:
         state, gone = ServerState(), asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from cloud_bridge.nonces import RANDOM_BYTES, Nonces
 from cloud_bridge.register import Certificate, Claimed
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.runtime.keys import load_command_public
+from cloud_bridge.runtime.revocation import is_listed
 from cloud_bridge.settings import CloudSettings
 from cloud_bridge.store.registry import gateways, tokens
 from cloud_bridge.store.registry.errors import UnknownGateway
@@ -36,7 +38,9 @@ class Issuing:
     def __init__(self, settings: CloudSettings, registry: Registry, authority: Authority, ca: x509.Certificate) -> None:
         self._registry = registry
         self._authority = authority
+        self._revoked = settings.tls.revoked
         self._nonces = Nonces(secrets.token_bytes(32))
+        self._one_claim = threading.Lock()
         command_key, _ = load_command_public(settings.command_public)
         self.trust = wire.Trust(authority=pem(ca).decode(), command_key=command_key)
         self._cloud = f"mqtts://{settings.mqtts}"
@@ -68,7 +72,7 @@ class Issuing:
         with self._registry.writing() as connection:
             gateways.register(connection, name, now)
             self._check_admitted(connection, name)
-            row = gateways.by_fingerprint(connection, shown_row.fingerprint)
+            row = self._row(connection, shown, shown_row.fingerprint)
             given = gateways.newest_for_key(connection, name, rules.key_digest(key))
             again = rules.renewal(shown, row, given, now)
             if again is None:
@@ -85,14 +89,16 @@ class Issuing:
         if name != asked.gateway or (asked.unit and not is_unit_name(asked.unit)):
             raise Refused("a claim for another gateway, or for no unit", wire.Why.MALFORMED)
         rules.check_signature(shown, asked.signature, wire.claim_bytes(name, asked.unit, asked.nonce))
-        if not self._nonces.use(asked.nonce, time.monotonic()):
+        with self._one_claim:
+            is_fresh = self._nonces.use(asked.nonce, time.monotonic())
+        if not is_fresh:
             raise Refused("a nonce that is not fresh")
         now = now_ms()
         code, until = rules.claim_code(secrets.token_bytes(rules.CLAIM_LENGTH)), now + int(rules.CLAIM_VALID_S * 1000)
         fingerprint = rules.as_row(shown, name, now).fingerprint
         with self._registry.writing() as connection:
             self._check_admitted(connection, name)
-            rules.check_bearer(shown, gateways.by_fingerprint(connection, fingerprint), now)
+            rules.check_bearer(shown, self._row(connection, shown, fingerprint), now)
             made = tokens.claims_since(connection, name, now - rules.DAY_MS)
             rules.check_daily(made, rules.CLAIMS_A_DAY, "claim codes")
             claimed = Claimed(gateway=name, unit=asked.unit or None)
@@ -106,6 +112,13 @@ class Issuing:
                 raise Refused("a revoked gateway")
         except UnknownGateway as error:
             raise Refused(str(error)) from error
+
+    def _row(self, connection: Connection, shown: x509.Certificate, fingerprint: str) -> Certificate | None:
+        """Raises Refused for one that the registry has forgotten and the revocation list has not."""
+        row = gateways.by_fingerprint(connection, fingerprint)
+        if row is None and is_listed(self._revoked, self._authority, shown.serial_number):
+            raise Refused("a revoked certificate")
+        return row
 
     def _new(self, connection: Connection, name: str, key: ec.EllipticCurvePublicKey, now: int) -> Certificate:
         made = gateways.issued_since(connection, name, now - rules.DAY_MS)

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import Protocol
 
 from drivers.driver import Report
 from drivers.errors import DriverError
@@ -14,10 +15,11 @@ from drivers.ups import Command, Outcome, Snapshot
 from gateway import commands, preconditions
 from gateway.challenges import Challenges
 from gateway.commands import Standing
-from gateway.errors import CannotStart, Doubtful, NotKept
+from gateway.errors import Doubtful, NotKept, Withheld
 from gateway.policy import Policy
 from gateway.preconditions import Facts, Refusal, Track
 from gateway.runtime.journal import Journal, Stamps
+from gateway.runtime.keyring import Keyring
 from gateway.runtime.outbox import Outbox
 from gateway.seen import Seen
 from gateway.settings import GatewaySettings
@@ -25,11 +27,8 @@ from gateway.view import UnitSight
 from gateway.wire import codec, limits
 from gateway.wire.errors import WireError
 from gateway.wire.messages import Message
-from gateway.wire.orders import ORDER, ChallengeWanted, CommandBody, Order
+from gateway.wire.orders import ChallengeWanted, CommandBody, Order
 from gateway.wire.topics import Down, Up
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 logger = logging.getLogger("gateway.commands")
 
@@ -39,8 +38,9 @@ WAITING_AT_MOST = 16
 REMEMBERED = 256
 """Orders judged last, whose repetitions are known without asking the disk."""
 
-UNPROVEN_EVERY_S = 60.0
-"""One line of the audit log says how many envelopes were not from the cloud in that time."""
+UNPROVEN_EVERY_S = 3600.0
+"""One line of the audit log says how many envelopes were not from the cloud in that time: no line is ever deleted, and
+one each minute would take the outbox's room in two years."""
 
 _RESTARTED = Report(
     outcome=Outcome.UNKNOWN, detail="the gateway was restarted before the outcome was written; nothing is sent again"
@@ -50,8 +50,10 @@ _RESTARTED = Report(
 class Unit(Protocol):
     """What carries commands out: the unit's poller."""
 
-    async def execute(self, command: Command) -> Report:
-        """Sends it once (S1). Raises DriverError only if nothing was written."""
+    async def execute(self, command: Command, before: Callable[[], None]) -> Report:
+        """Sends it once (S1). Raises DriverError only if nothing was written.
+
+        `before` is called when its turn at the line has come; what it raises keeps it from being sent."""
         ...
 
     async def look(self) -> Snapshot:
@@ -85,8 +87,7 @@ class Commands:
         self._turns: dict[str, asyncio.Lock] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._judged: dict[str, None] = {}
-        self._keys: dict[str, Ed25519PublicKey] | None = None
-        self._key_told = False
+        self._keyring = Keyring(settings.command_key, policy)
         self._unproven = 0
         self._unproven_s: float | None = None
         self._closing = False
@@ -110,7 +111,8 @@ class Commands:
 
     def replace(self, policy: Policy) -> None:
         """Another policy holds from now on; the cloud's key is read again too."""
-        self._policy, self._keys, self._key_told = policy, None, False
+        self._policy = policy
+        self._keyring.replace(policy)
         self._journal.policy(policy.digest)
 
     def noted(self, what: str, unit: str = "", detail: str = "") -> None:
@@ -143,21 +145,14 @@ class Commands:
             self._publish(Up.CHALLENGE, answer)
 
     def _envelope(self, payload: bytes) -> None:
-        # Here, since cryptography takes 9 MB, and most gateways are never told anything.
-        from gateway.wire import envelope
-
-        keys = self._known_keys()
-        if envelope.CLOUD not in keys:
-            return
         try:
-            opened = envelope.opened(payload, ORDER, keys)
-            order = envelope.read_payload(opened.payload, Order)
+            order = self._keyring.order(payload)
         except WireError as error:
             self._not_proven(error.what)
             return
-        if order.id in self._judged or order.id in self._tasks or len(self._tasks) >= WAITING_AT_MOST:
+        if order is None or order.id in self._judged or order.id in self._tasks or len(self._tasks) >= WAITING_AT_MOST:
             return
-        task = asyncio.get_running_loop().create_task(self._take(order, opened.signers), name=f"command {order.id}")
+        task = asyncio.get_running_loop().create_task(self._take(order, payload), name=f"command {order.id}")
         self._tasks[order.id] = task
         task.add_done_callback(lambda done: self._taken(order.id, done))
 
@@ -166,7 +161,7 @@ class Commands:
         if not done.cancelled() and (error := done.exception()) is not None:
             self._outbox.fail(error)
 
-    async def _take(self, order: Order, signers: frozenset[str]) -> None:
+    async def _take(self, order: Order, payload: bytes) -> None:
         """Judge it when its turn has come, and carry it out if nothing speaks against it."""
         async with self._turns.setdefault(self._turn(order), asyncio.Lock()):
             if self._closing:
@@ -175,9 +170,10 @@ class Commands:
                 known = await self._journal.stage(order.id) is not None
             except NotKept:
                 return  # whether it was done already is not known now; the cloud says it again
-            refusal = commands.decide(order, self._standing(order, signers, known)) or await self._look_first(order)
+            standing = self._standing(order, payload, known)
+            refusal = commands.decide(order, standing) or await self._look_first(order)
             if refusal is None:
-                await self._carry_out(order, signers)
+                await self._carry_out(order, payload)
             elif refusal.reason == commands.WRONG_GATEWAY:
                 self._not_proven(refusal.detail)
             elif refusal.reason != commands.REPEATED:
@@ -202,36 +198,39 @@ class Commands:
             self.watch(Seen(unit=order.unit, snapshot=snapshot, full=True, identity=identity, stamp=stamp))
         return preconditions.hindrance(order, self._facts(order))
 
-    async def _carry_out(self, order: Order, signers: frozenset[str]) -> None:
+    async def _carry_out(self, order: Order, payload: bytes) -> None:
         """Accepted on the disk first; then once to the unit, and never again (S1)."""
-        self._step(order, commands.accepted(order, commands.operators(signers, self._policy)))
+        self._step(order, commands.accepted(order, commands.operators(self._keyring.signers(payload), self._policy)))
         if not await self._journal.is_kept(order.id):
             refusal = Refusal("not_kept", "the gateway's disk takes nothing, so that it could not be done at most once")
             self._step(order, commands.not_sent(order, refusal))
-        elif refusal_now := self._refusal_now(order, signers):
-            self._step(order, commands.not_sent(order, refusal_now))
         else:
-            self._step(order, await self._executed(order))
+            self._step(order, await self._executed(order, payload))
 
-    def _refusal_now(self, order: Order, signers: frozenset[str]) -> Refusal | None:
-        """The disk may have taken its time: everything that can have changed is looked at once more."""
-        standing = self._standing(order, signers, known=False)
-        return commands.decide(order, standing) or preconditions.hindrance(order, self._facts(order))
+    def _look_again(self, order: Order, payload: bytes) -> None:
+        """Disk and line may have taken their time: what can have changed is judged once more. Raises Withheld."""
+        standing = self._standing(order, payload, known=False)
+        if refusal := commands.decide(order, standing) or preconditions.hindrance(order, self._facts(order)):
+            raise Withheld(refusal.reason, refusal.detail)
 
-    async def _executed(self, order: Order) -> CommandBody:
+    async def _executed(self, order: Order, payload: bytes) -> CommandBody:
+        again = partial(self._look_again, order, payload)
         try:
-            report = await self._units[order.unit].execute(commands.command(order))
+            again()
+            report = await self._units[order.unit].execute(commands.command(order), again)
+        except Withheld as error:
+            return commands.not_sent(order, Refusal(error.reason, error.detail))
         except DriverError as error:
             return commands.not_sent(order, Refusal("not_sent", f"nothing was written to the unit: {error}"))
         return commands.finished(order, report)
 
-    def _standing(self, order: Order, signers: frozenset[str], known: bool) -> Standing:
+    def _standing(self, order: Order, payload: bytes, known: bool) -> Standing:
         unit, challenge = self._units.get(order.unit), order.challenge
         return Standing(
             gateway=self._settings.gateway,
             policy=self._policy,
             now=self._clock.stamp(),
-            signers=signers,
+            signers=self._keyring.signers(payload),
             known=known,
             challenge_age_s=self._challenges.age_s(order.id, challenge, self._now_s()) if challenge else None,
             sight=unit.sight() if unit is not None else None,
@@ -254,25 +253,6 @@ class Commands:
 
     def _turn(self, order: Order) -> str:
         return self._policy.turn(order.unit) if order.unit in self._units else ""
-
-    def _known_keys(self) -> Mapping[str, Ed25519PublicKey]:
-        """By their names in signatures; without the cloud's own, nothing is taken."""
-        from gateway.runtime.order_key import read_order_key
-        from gateway.wire import envelope
-
-        if self._keys is not None:
-            return self._keys
-        try:
-            if self._settings.command_key is None:
-                raise CannotStart("gateway.yaml names no command_key")
-            keys = {envelope.CLOUD: read_order_key(self._settings.command_key)}
-        except CannotStart as error:
-            logger.log(logging.DEBUG if self._key_told else logging.ERROR, "no order is taken: %s", error)
-            self._key_told = True
-            return {}
-        keys |= {envelope.operator(name): envelope.public_key(key) for name, key in self._policy.operators.items()}
-        self._keys = keys
-        return keys
 
     def _not_proven(self, why: str) -> None:
         """Not from the cloud, or not for us: whoever owns the broker can send such things for ever, so they are counted

@@ -33,6 +33,9 @@ CARE_EVERY_S = 5.0
 FAREWELL_S = 1.0
 """How long a clean stop waits for the broker to have taken the last word."""
 
+PACKET_BYTES = limits.PAYLOAD_BYTES + 1024
+"""Most bytes of a packet, its topic among them; MQTT has 256 MB."""
+
 _NOT_AUTHORISED = range(132, 136)
 """Reason codes that trying again soon can't change: protocol version, client id, user name, not
 authorised."""
@@ -188,6 +191,10 @@ class Connection:
                 going_on = self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
             except (ValueError, IndexError, struct.error) as error:  # paho's parser
                 self._trouble = _Trouble(f"the broker says what is not MQTT: {error}")
+                break
+            coming = self._client._in_packet["remaining_length"]  # paho has a limit of its own in MQTT 5 alone
+            if going_on and coming > PACKET_BYTES:
+                self._trouble = _Trouble(f"the broker says {coming} bytes at once, {PACKET_BYTES} are read")
                 break
             if not going_on or not self._pending():
                 break

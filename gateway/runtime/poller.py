@@ -45,6 +45,10 @@ def nobody(_seen: Seen) -> None:
     """Who watches a unit that nobody watches."""
 
 
+def at_once() -> None:
+    """For a command that nothing keeps back any more."""
+
+
 class Poller:
     """One unit, one driver, one task; nothing here waits for another unit or for the disk.
 
@@ -119,18 +123,23 @@ class Poller:
                 return known
             return await self._attempt(full=True)
 
-    async def execute(self, command: Command) -> Report:
+    async def execute(self, command: Command, before: Callable[[], None] = at_once) -> Report:
         """Send the command once (S1), before any poll; the unit is read in full right afterwards.
 
-        Raises DriverError only if nothing was written.
+        Raises DriverError only if nothing was written. `before` is called when its turn at the line has come; what it
+        raises keeps it from being sent.
         """
         if (other := self._account.state.twin) is not None:
             raise NotAllowed(f"{self.unit.name}: this unit is read as {other} already; command it by that name")
         try:
-            return await self._line.serve(Urgency.COMMAND, lambda: self.driver.execute(command))
+            return await self._line.serve(Urgency.COMMAND, lambda: self._send(command, before))
         finally:
             self._tempo.want_full()
             self._wanted.set()
+
+    async def _send(self, command: Command, before: Callable[[], None]) -> Report:
+        before()
+        return await self.driver.execute(command)
 
     def health(self) -> UnitHealth:
         """As it is now; latencies of the readings since the last call."""

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.attempts import MOST_KEPT, Attempts, Guard, site_of
+from cloud_bridge.attempts import MOST_KEPT, Attempts, Guard, Room, site_of
 from cloud_bridge.authority import GATEWAY_LIFE, Use, found, issue, pem, revocation_list
 from cloud_bridge.enrolment import (
     CLAIM_CHARACTERS,
@@ -288,6 +288,17 @@ def test_one_address_and_all_together_have_a_rate() -> None:
     assert sum(not one.refusal_s("192.0.2.1", 0.0) for _ in range(100)) == 60
     all_ = Guard()
     assert sum(not all_.refusal_s(f"192.0.2.{number}", 0.0) for number in range(250)) == 200
+
+
+def test_s13_strangers_of_one_site_can_not_take_all_the_room() -> None:
+    room = Room(most=6, each=2)
+    assert [room.enter(f"2001:db8::{number}") for number in range(1, 5)] == [True, True, False, False]
+    assert [room.enter(f"192.0.2.{number}") for number in range(1, 6)] == [True, True, True, True, False]
+    room.leave("2001:db8::1")
+    assert room.enter("192.0.2.5")
+    assert not room.enter("2001:db8::4")
+    room.leave("192.0.2.5")
+    assert room.enter("2001:db8::4")
 
 
 @pytest.mark.parametrize(

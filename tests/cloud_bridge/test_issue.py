@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import text
 
 from cloud_bridge.authority import Use, common_name, issue, issuer_of, pem
 from cloud_bridge.enrolment import CERTIFICATES_A_DAY, CLAIMS_A_DAY, Refused, as_row, claim_digest
@@ -74,7 +75,7 @@ class Office:
 
     def restore(self, name: str = PI) -> None:
         with self.registry.writing(noticed=True) as connection:
-            gateways.restore(connection, name)
+            gateways.restore(connection, name, now_ms())
 
     def claim(self, key: ec.EllipticCurvePrivateKey, certificate: str, unit: str = "") -> wire.ClaimCode:
         nonce = self.issuing.nonce().nonce
@@ -275,6 +276,52 @@ def test_a_revocation_that_a_restored_registry_has_forgotten_stays_in_the_list(o
         assert write_list(path, restored, office.authority)
     listed = x509.load_pem_x509_crl(path.read_bytes())
     assert {each.serial_number for each in listed} == {5, leaf_of(issued).serial_number}
+
+
+def test_a_registry_restored_from_before_a_revocation_learns_it_from_the_list(office: Office) -> None:
+    """As if the backup had been made between the certificate and its revocation."""
+    key, path = new_key(), office.settings.tls.revoked
+    issued = office.enrol(key)
+    serial = leaf_of(issued).serial_number
+    office.revoke()
+    assert write_list(path, office.registry, office.authority)
+    with office.registry.writing() as connection:
+        connection.execute(text("UPDATE certificates SET revoked_at = NULL"))
+        connection.execute(text("UPDATE gateways SET revoked_at = NULL"))
+    assert not write_list(path, office.registry, office.authority)
+    with office.registry.reading() as connection:
+        assert serial in gateways.revoked_serials(connection)
+    with pytest.raises(Refused, match="revoked"):
+        office.issuing.renew(renewal(key, issued.certificate, request_for(new_key())))
+
+
+def test_a_revocation_that_was_taken_back_leaves_the_list(office: Office) -> None:
+    key, path = new_key(), office.settings.tls.revoked
+    issued = office.enrol(key)
+    for _ in range(2):
+        office.revoke()
+        assert write_list(path, office.registry, office.authority)
+        office.restore()
+        assert write_list(path, office.registry, office.authority)
+        assert not list(x509.load_pem_x509_crl(path.read_bytes()))
+    office.issuing.renew(renewal(key, issued.certificate, request_for(new_key())))
+
+
+def test_a_revoked_certificate_of_which_only_the_list_knows_gets_nothing(office: Office) -> None:
+    """As if the backup had been made before the certificate."""
+    key = new_key()
+    issued = office.enrol(key)
+    office.revoke()
+    write_list(office.settings.tls.revoked, office.registry, office.authority)
+    with office.registry.writing() as connection:
+        for table in ("tokens", "certificates", "gateways"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    with pytest.raises(Refused, match="revoked"):
+        office.issuing.renew(renewal(key, issued.certificate, request_for(new_key())))
+    with office.registry.writing() as connection:
+        gateways.register(connection, PI, now_ms())
+    with pytest.raises(Refused, match="revoked"):
+        office.claim(key, issued.certificate)
 
 
 def test_a_gateway_that_forgets_its_renewals_is_stopped_before_it_fills_the_registry(office: Office) -> None:

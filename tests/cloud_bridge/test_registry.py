@@ -93,7 +93,7 @@ def test_a_registry_of_a_later_version_is_refused_by_name_and_left_alone(place: 
 
 
 def test_a_registry_of_an_earlier_version_is_refused_until_it_is_brought_forward(place: str | Path) -> None:
-    with pytest.raises(OlderRegistry, match=r"registry_0001.*ridethrough cloud run"):
+    with pytest.raises(OlderRegistry, match=rf"{schema.STEPS[-1]}.*ridethrough cloud run"):
         Registry(place, steps=(*schema.STEPS, "registry_next"))
 
 
@@ -200,10 +200,26 @@ def test_a_revoked_gateway_is_out_with_all_it_has_and_can_be_taken_back(registry
         found = gateways.find(connection, "pi-1")
     assert (found.revoked_at, found.revoked_why) == (NOW + 5, "stolen")
     with registry.writing(noticed=True) as connection:
-        gateways.restore(connection, "pi-1")
+        gateways.restore(connection, "pi-1", NOW + HOUR)
     assert registry.revoked_gateways() == frozenset()
     with registry.reading() as connection:
         assert gateways.revoked_serials(connection) == {}
+
+
+def test_a_revocation_that_is_taken_back_leaves_an_earlier_one_in_force(registry: Registry) -> None:
+    """0xA1 was stolen and its gateway enrolled anew: a later revocation, made by mistake, has nothing to do with it."""
+    enrolled(registry, 0xA1)
+    with registry.writing() as connection:
+        gateways.revoke(connection, "pi-1", "stolen", NOW + 5)
+        gateways.readmit(connection, "pi-1")
+        gateways.record(connection, certificate(0xB2))
+        gateways.restore(connection, "pi-1", NOW + HOUR)
+        assert gateways.revoked_serials(connection) == {0xA1: NOW + 5}, "restored though it was in already"
+        gateways.revoke(connection, "pi-1", "by mistake", NOW + 9)
+        assert gateways.revoked_serials(connection) == {0xA1: NOW + 5, 0xB2: NOW + 9}
+        gateways.restore(connection, "pi-1", NOW + HOUR)
+        assert gateways.revoked_serials(connection) == {0xA1: NOW + 5}
+    assert registry.revoked_gateways() == frozenset()
 
 
 def test_revoking_again_keeps_the_first_instant(registry: Registry) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +75,8 @@ class HandClock:
 
 
 class MemoryUnit:
-    """A unit that obeys at once and keeps what it was told. `busy`: until it is set, it takes its time."""
+    """A unit that obeys at once and keeps what it was told. `busy`: until it is set, it takes its time; `line`: until
+    then something else has its line."""
 
     def __init__(self, name: str = UNIT, identity: Identity | None = IDENTITY) -> None:
         self.name = name
@@ -88,8 +89,12 @@ class MemoryUnit:
         self.began = asyncio.Event()
         self.busy = asyncio.Event()
         self.busy.set()
+        self.line = asyncio.Event()
+        self.line.set()
 
-    async def execute(self, command: Command) -> Report:
+    async def execute(self, command: Command, before: Callable[[], None]) -> Report:
+        await self.line.wait()
+        before()
         self.executed.append(command)
         self.began.set()
         await self.busy.wait()

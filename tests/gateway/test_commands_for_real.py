@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ class Cut:
         self.report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self.never: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
 
-    async def execute(self, command: Command) -> Report:
-        self.report.set_result(await self.poller.execute(command))
+    async def execute(self, command: Command, before: Callable[[], None]) -> Report:
+        self.report.set_result(await self.poller.execute(command, before))
         return await self.never
 
     async def look(self) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,9 @@ from gateway.errors import Doubtful
 from gateway.policy import Feed, Policy, UnitPolicy
 from gateway.store.outbox import OutboxFile
 from gateway.wire import limits
-from gateway.wire.envelope import CLOUD
+from gateway.wire.envelope import CLOUD, public_text
 from gateway.wire.messages import Clock
-from gateway.wire.orders import Challenge, ChallengeWanted
+from gateway.wire.orders import Challenge, ChallengeWanted, Stage
 from gateway.wire.topics import Down, Up
 from tests.gateway.commanded import (
     ALICE,
@@ -113,6 +114,52 @@ async def test_s9_what_cuts_the_output_needs_an_operator_of_the_policy(tmp_path:
         forged = at.challenged(at.order(Verb.OUTLET_OFF, groups=(1,)))
         assert await at.send(forged, ((CLOUD, BY_BOTH[0][1]), ("operator:alice", MALLORY))) == []
         assert len(at.unit.executed) == 1
+
+
+async def test_s9_an_order_that_waited_too_long_for_the_units_line_is_not_sent(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        at.mains_were_good()
+        at.unit.line.clear()
+        at.hand_in(at.challenged(at.order(Verb.SELF_TEST)))
+        while not [body for body in await at.bodies() if body.stage is Stage.ACCEPTED]:
+            await at.outbox.flushed()
+        at.clock.passes(limits.CHALLENGE_S + 1)
+        at.mains_were_good()
+        at.unit.line.set()
+        await at.settled()
+        assert (await at.bodies())[-1].reason == "challenge_too_old"
+        assert at.unit.executed == []
+
+
+@pytest.mark.parametrize("late", ["queued", "accepted"])
+async def test_s9_an_operator_whose_key_was_replaced_since_has_signed_nothing(tmp_path: Path, late: str) -> None:
+    async with bench(tmp_path) as at:
+        anew = msgspec.structs.replace(ALLOWED, operators={"alice": public_text(MALLORY.public_key())})
+        order = at.challenged(at.order(Verb.OUTLET_OFF, groups=(1,)))
+        if late == "queued":
+            at.unit.busy.clear()
+            at.hand_in(at.order(Verb.BEEP))
+            await at.unit.began.wait()
+            at.hand_in(order, BY_BOTH)
+            at.commands.replace(anew)
+            at.unit.busy.set()
+            await at.settled()
+        else:
+            loop = asyncio.get_running_loop()
+
+            def replace() -> None:
+                loop.call_soon_threadsafe(at.commands.replace, anew)
+
+            def replace_while_it_is_kept(file: OutboxFile) -> None:
+                file.connection.create_function("change", 0, replace)
+                file.connection.execute(
+                    "CREATE TEMP TRIGGER now AFTER INSERT ON main.command BEGIN SELECT change(); END"
+                )
+
+            await at.outbox.writer.submit(replace_while_it_is_kept)
+            await at.send(order, BY_BOTH)
+        assert Verb.OUTLET_OFF not in [command.verb for command in at.unit.executed]
+        assert (await at.bodies())[-1].reason == "keys_changed"
 
 
 async def test_an_order_with_a_challenge_needs_no_clock_and_one_without_does(tmp_path: Path) -> None:

@@ -116,6 +116,13 @@ async def test_whatever_a_broker_says_ends_in_one_loss(folder: Folder, answers: 
     assert heard.told.empty()
 
 
+async def test_a_packet_longer_than_anything_of_ours_ends_the_connection_before_it_is_read(folder: Folder) -> None:
+    heard = Heard()
+    async with Talk(folder, [CONNACK + b"\x30\xff\xff\xff\x7f\x00\x01a"], to_the_end=True) as talk:
+        connection(folder, talk.port, heard).open()
+        assert await heard.next() == ("lost", "the broker says 268435455 bytes at once, 132096 are read", False)
+
+
 async def test_a_refused_name_is_hopeless_and_a_broker_that_goes_away_is_not(folder: Folder) -> None:
     for answers, hopeless in (([b"\x20\x02\x00\x05"], True), ([CONNACK], False)):
         heard = Heard()

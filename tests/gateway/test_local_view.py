@@ -153,7 +153,7 @@ def test_the_gateway_is_named_in_one_way(arguments: tuple[str, ...]) -> None:
     assert asked(*arguments).exit_code == 2
 
 
-async def test_the_socket_is_for_the_owner_and_the_group_and_goes_with_the_gateway(tmp_path: Path) -> None:
+async def test_s25_the_socket_is_for_the_owner_and_the_group_and_goes_with_the_gateway(tmp_path: Path) -> None:
     path = tmp_path / "s"
     async with on_socket(path, view_of()):
         assert path.stat().st_mode & 0o777 == MODE
@@ -268,7 +268,7 @@ async def test_the_page_is_served_with_headers_that_let_nothing_else_in() -> Non
         ("/", "GET", "[::1]:80", 200),
     ],
 )
-async def test_only_reading_by_our_own_name_is_answered(path: str, method: str, host: str, code: int) -> None:
+async def test_s23_s25_only_reading_by_our_own_name_is_answered(path: str, method: str, host: str, code: int) -> None:
     async with on_page(view_of()) as served:
         response = await asyncio.to_thread(_get, served.address, path, method, Host=host)
     assert response.status == code

@@ -16,6 +16,7 @@ from drivers.driver import Pace, Report
 from drivers.errors import DriverError, NoAnswer
 from drivers.open import open_driver
 from drivers.ups import Command, Outcome, Snapshot, State, Verb
+from gateway.errors import Withheld
 from gateway.latency import percentile
 from gateway.runtime.poller import Poller
 from gateway.seen import Seen
@@ -165,6 +166,26 @@ async def test_commands_go_before_a_poll_that_waits_for_the_line(tmp_path: Path)
         assert [driver.begun.get_nowait() for _ in range(2)] == ["execute", "fast"]
         await polling.poll()
         assert driver.begun.get_nowait() == "full"
+
+
+async def test_s9_a_command_is_asked_whether_it_may_still_go_when_the_line_is_its_own(tmp_path: Path) -> None:
+    driver = SlowDriver()
+
+    def too_late() -> None:
+        assert driver.let_go.is_set(), "while another has the line"
+        raise Withheld("challenge_too_old", "issued 61 s ago")
+
+    async with outbox_in(tmp_path) as outbox:
+        polling = poller(outbox, driver)
+        first = asyncio.create_task(polling.execute(BEEP))
+        assert await driver.begun.get() == "execute"
+        second = asyncio.create_task(polling.execute(BEEP, too_late))
+        driver.let_go.set()
+        await first
+        with pytest.raises(Withheld):
+            await second
+        assert driver.begun.empty()
+        await polling.poll()
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

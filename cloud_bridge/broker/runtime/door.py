@@ -7,7 +7,6 @@ import errno
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable, Container, Mapping
 from time import monotonic
 
@@ -15,6 +14,7 @@ from cryptography import x509
 
 from cloud_bridge.acl import identify
 from cloud_bridge.addresses import Address, is_every_address
+from cloud_bridge.attempts import Room
 from cloud_bridge.authority import common_name, issuer_of
 from cloud_bridge.broker.admission import NOT_AUTHORIZED
 from cloud_bridge.broker.complaints import Complaints
@@ -55,7 +55,7 @@ class Door:
         self._serve = serve
         self._revoked = revoked
         self._complaints = Complaints()
-        self._waiting: Counter[str] = Counter()
+        self._waiting = Room(limits.handshakes, limits.handshakes_per_address)
         self._clients: set[asyncio.Task[None]] = set()
         self._listener = listening(listen)
         self._accepting: asyncio.Task[None] | None = None
@@ -91,13 +91,10 @@ class Door:
             await asyncio.sleep(0)  # sock_accept does not wait while more are there: those inside get their turn
 
     def _welcome(self, connection: socket.socket, peer: Address) -> None:
-        limits = self._limits
-        full = self._waiting.total() >= limits.handshakes
-        if full or self._waiting[peer.host] >= limits.handshakes_per_address:
+        if not self._waiting.enter(peer.host):
             connection.close()
             self._complain(peer, "handshakes", "too many connections that are not yet admitted: closed")
             return
-        self._waiting[peer.host] += 1
         task = asyncio.create_task(self._client(connection, peer), name=f"client {peer}")
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
@@ -133,7 +130,7 @@ class Door:
         except (ClientFault, OSError) as error:
             self._complain(peer, "certificate", str(error) or "gone before it was admitted", link)
         finally:
-            self._leave(peer.host)
+            self._waiting.leave(peer.host)  # it is in, or gone
         if link:
             link.abort()
         return None
@@ -166,12 +163,6 @@ class Door:
         link.serial_number = certificate.serial_number
         if link.is_revoked(self._revoked):
             raise Refused(REVOKED, NOT_AUTHORIZED)
-
-    def _leave(self, host: str) -> None:
-        """One that waited at the door is in, or gone."""
-        self._waiting[host] -= 1
-        if not self._waiting[host]:
-            del self._waiting[host]
 
     def _complain(self, peer: Address, kind: str, what: str, link: Link | None = None) -> None:
         if link:

@@ -56,15 +56,17 @@ def revoke(connection: Connection, name: str, why: str, now: int) -> None:
     connection.execute(delete(tokens).where(tokens.c.gateway == name, tokens.c.used_at.is_(None)))
 
 
-def restore(connection: Connection, name: str) -> None:
+def restore(connection: Connection, name: str, now: int) -> None:
     """Takes the revocation back, also of the certificates that it ended. Raises UnknownGateway.
 
     Those of an earlier one stay out: somebody may have stolen their keys before the gateway enrolled anew.
     """
     since = find(connection, name).revoked_at
+    if since is None:
+        return
     readmit(connection, name)
     of_it = (certificates.c.gateway == name) & (certificates.c.revoked_at == since)
-    connection.execute(update(certificates).where(of_it).values(revoked_at=None))
+    connection.execute(update(certificates).where(of_it).values(revoked_at=None, restored_at=max(now, since)))
 
 
 def readmit(connection: Connection, name: str) -> bool:
@@ -120,6 +122,22 @@ def revoked_serials(connection: Connection) -> Mapping[int, int]:
     query = select(certificates.c.serial_number, certificates.c.revoked_at)
     rows = connection.execute(query.where(certificates.c.revoked_at.is_not(None)))
     return {int(serial, 16): since for serial, since in rows}
+
+
+def forgotten(connection: Connection, listed: Mapping[int, int]) -> Mapping[int, int]:
+    """Of revocations that were published, with the instant since when: those that nobody took back, and that this
+    registry knows nothing of, since it was restored from before them."""
+    columns = (certificates.c.serial_number, certificates.c.restored_at)
+    named = certificates.c.serial_number.in_([format(serial, "x") for serial in listed])
+    rows = connection.execute(select(*columns).where(named, certificates.c.revoked_at.is_(None)))
+    return {int(serial, 16): listed[int(serial, 16)] for serial, at in rows if (at or 0) < listed[int(serial, 16)]}
+
+
+def remember(connection: Connection, revoked: Mapping[int, int]) -> None:
+    """Takes in what was `forgotten`. The gateway itself is not out: it may have enrolled anew since."""
+    for serial, since in revoked.items():
+        of_it = certificates.c.serial_number == format(serial, "x")
+        connection.execute(update(certificates).where(of_it).values(revoked_at=since))
 
 
 def known_serials(connection: Connection) -> frozenset[int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import URL, Connection, Engine, inspect
 
 from cloud_bridge.store.registry.engine import WRITING, connectable, parsed, place_of
 from cloud_bridge.store.registry.errors import NewerRegistry, RegistryFailed
@@ -22,10 +25,15 @@ _LOCK = 0x7269646574687275  # "ridethru": the key of PostgreSQL's advisory lock 
 def migrate(registry: str | Path) -> None:
     """Makes the registry, or brings it forward, in one transaction. Raises NewerRegistry, RegistryFailed."""
     url = parsed(registry)
-    place = place_of(url)
     if url.get_backend_name() == "sqlite" and url.database:
-        _make_file(Path(url.database), place)
-    engine = connectable(url)
+        with _made_alone(Path(url.database), place_of(url)):
+            _migrate(url)
+    else:
+        _migrate(url)
+
+
+def _migrate(url: URL) -> None:
+    place, engine = place_of(url), connectable(url)
     try:
         with told(place):
             _upgrade(engine, place)
@@ -60,10 +68,31 @@ def _alembic(connection: Connection) -> Config:
     return config
 
 
-def _make_file(path: Path, place: str) -> None:
-    """Only its owner may read it: it names who asked for what, and when."""
+@contextmanager
+def _made_alone(path: Path, place: str) -> Iterator[None]:
+    """Only its owner may read it: it names who asked for what, and when.
+
+    Nobody else makes or changes one in this folder meanwhile: of two that change a new file's journal mode at the same
+    time SQLite fails one at once, however long it may wait for a lock.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise RegistryFailed(place, f"can't be made: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        _make_file(path, place)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _make_file(path: Path, place: str) -> None:
+    try:
+        # Not where it is there: whoever closes a file gives up all of this process's locks on it (fcntl(2)).
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise RegistryFailed(place, f"can't be made: {error.strerror}") from error

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-STEPS = ("registry_0001",)
+STEPS = ("registry_0001", "registry_0002")
 """Every step of the schema, first to last; a test holds them against `migrations`."""
 
 metadata = MetaData()
@@ -51,7 +51,8 @@ tokens = Table(
 )
 
 # `serial_number`: hexadecimal digits; `fingerprint`: SHA-256 of the DER; `replaced_by`: the serial number of the
-# certificate that this one was last renewed to; `pem`: to be given out again when an answer was lost.
+# certificate that this one was last renewed to; `pem`: to be given out again when an answer was lost; `restored_at`:
+# when its revocation was taken back, which tells that from a database that was restored from before the revocation.
 certificates = Table(
     "certificates",
     metadata,
@@ -64,6 +65,7 @@ certificates = Table(
     Column("pem", Text, nullable=False),
     Column("revoked_at", BigInteger),
     Column("replaced_by", String(40), ForeignKey("certificates.serial_number")),
+    Column("restored_at", BigInteger),
     Index("certificates_of_a_gateway", "gateway", "issued_at"),
     Index("certificates_of_a_key", "public_key_digest"),
 )

@@ -9,13 +9,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := config drivers gateway cloud_bridge simulator tests
 
-.PHONY: help demo test faults bench lint clean
+.PHONY: help demo test faults bench soak lint clean
 
 help:
 	@echo 'make demo    all of it on this machine: simulated UPSs, gateway, broker, bridge'
 	@echo 'make test    lint, the real peer programs, every test'
 	@echo 'make faults  every fault of a wire, drawn anew many times; FAULT_ROUNDS=50 for longer'
-	@echo 'make bench   how fast and how small it is, as tables'
+	@echo 'make bench   how fast and how small it is, as tables, beside NUT, modpoll and thingsboard-gateway; PARTS="drain disk" for some'
+	@echo 'make soak    24 hours at a hundred times the speed: does memory, do files or handles grow? SOAK="--hours 72" for longer'
 	@echo 'make lint    ruff, mypy and the import rules'
 	@echo 'make clean   remove what these targets made'
 
@@ -30,7 +31,13 @@ faults: .venv/dev
 	FAULT_ROUNDS=$${FAULT_ROUNDS:-10} $(BIN)/python -m pytest -o timeout=0 tests/drivers/test_faults_table.py tests/gateway/test_faults.py
 
 bench: .venv/app
-	$(BIN)/python -m simulator.rig.bench
+	tests/peers/install
+	simulator/rig/peers/install bench
+	$(BIN)/python -m simulator.rig.bench $(PARTS)
+
+soak: .venv/app
+	simulator/rig/peers/install soak
+	$(BIN)/python -m simulator.rig.soak $(SOAK)
 
 lint: .venv/dev
 	$(BIN)/ruff check $(SOURCES)

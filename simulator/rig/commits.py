@@ -6,11 +6,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import msgspec
 
 from cloud_bridge.rows import EventFilter
 from cloud_bridge.store.reader import Reader
 from simulator.rig.errors import TooSlow
+from simulator.rig.truth import Match
 
 LOOK_S = 0.001
 """How often the file is looked at: the resolution of what is measured."""
@@ -36,10 +40,6 @@ class CommitWatch:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def committed_at_us(self, stream: str, seq: int) -> int | None:
-        """UTC microseconds at which that event was first seen."""
-        return self._seen.get((stream, seq))
-
     async def wait_for(self, what: str, come: Callable[[], bool], timeout_s: float) -> None:
         """Until `come` holds, looked at after each commit. Raises TooSlow, naming `what`."""
         try:
@@ -48,13 +48,18 @@ class CommitWatch:
         except TimeoutError:
             raise TooSlow(what, timeout_s) from None
 
-    async def wait_total(self, what: str, events: int, timeout_s: float) -> None:
-        """Until so many events are stored. Raises TooSlow, naming `what`."""
-        await self.wait_for(what, lambda: self.total >= events, timeout_s)
+    async def nth(self, unit: str, kind: str, count: int, timeout_s: float) -> None:
+        """Until so many events of that kind are stored of the unit. Raises TooSlow, naming them."""
+        await self.wait_for(f"{kind} number {count} of {unit}", lambda: self.counts[unit, kind] >= count, timeout_s)
 
-    @property
-    def total(self) -> int:
-        return len(self._seen)
+    def committed(self, pair: Match) -> Match:
+        """The pair with the moment of its commit in place of the one that ingest wrote."""
+        event = pair.stored
+        at_us = None if event is None else self._seen.get((event.stream, event.seq))
+        if event is None or at_us is None:
+            return Match(pair.happened, None)
+        at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)
+        return Match(pair.happened, msgspec.structs.replace(event, stored_at=at))
 
     async def _look(self) -> None:
         last = version = 0

@@ -2,6 +2,7 @@
 
 RigError
 ├── NotReady       a process did not begin to serve
+├── NotDone        an order from the cloud was not carried out
 ├── TooSlow        something awaited did not come in its time
 ├── FolderInUse    the folder to work in holds something already
 └── NotInstalled   a program to compare with is not there
@@ -9,7 +10,7 @@ RigError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
@@ -24,6 +25,14 @@ class NotReady(RigError):
         tails = "".join(f"\n{name} said: {text.strip() or 'nothing'}" for name, text in said.items())
         super().__init__(f"not everything began to serve{tails}")
         self.said = dict(said)
+
+
+class NotDone(RigError):
+    """`said`: by the command that asked for it."""
+
+    def __init__(self, what: str, said: str) -> None:
+        super().__init__(f"{what} was not done: {said.strip()}")
+        self.what, self.said = what, said
 
 
 class TooSlow(RigError):
@@ -44,3 +53,16 @@ class NotInstalled(RigError):
     def __init__(self, program: Path, installer: str) -> None:
         super().__init__(f"{program} is not there: run {installer}")
         self.program, self.installer = program, installer
+
+
+def told(errors: BaseExceptionGroup[RigError]) -> str:
+    """All errors of a group in one line."""
+    return "; ".join(map(str, _leaves(errors)))
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
 from cloud_bridge.views import event_json
 from simulator.history import Change
-from simulator.rig.errors import FolderInUse, NotReady
+from simulator.rig.errors import FolderInUse, NotDone, NotReady
 from simulator.rig.truth import Happened, Stored, transfers
 from simulator.runtime.ctl import ask
 
@@ -135,6 +136,14 @@ class World:
         await role.wait_started_again(starts)
         for listener in listeners:
             await role.wait_ready(listener)
+
+    async def order(self, unit: str, verb: str) -> None:
+        """An order from the cloud, as its owner gives it, carried out. Raises NotDone."""
+        command = _command(("cloud", "command", "--dir", str(self.cloud.root), GATEWAY, unit, verb))
+        process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise NotDone(f"{verb} of {unit}", said.decode(errors="replace"))
 
     async def tell(self, unit: str, words: str) -> list[dict[str, Any]]:
         """One line to a unit's control port; the lines of its answer."""

@@ -10,22 +10,12 @@ from cloud_bridge.entries import cleaned_stamp
 from cloud_bridge.rows import GatewayRow
 from cloud_bridge.views import ago_text, iso
 from drivers.ups import clean_text
-from gateway.wire.health import Health
+from gateway.wire.health import CERTIFICATE_DAYS, CLOCK_PATIENCE_S, DISK_LOW_BYTES, HOT_C, Health
 from gateway.wire.limits import HEALTH_S
 from gateway.wire.messages import Clock
 
-DISK_LOW_BYTES = 128 * 1024 * 1024
-HOT_C = 80.0
-"""From here on a Raspberry Pi slows itself down."""
-
-CERTIFICATE_DAYS = 14.0
-"""It is renewed at half its life of 90 days: one this near its end is not renewed."""
-
 CLOCK_OFF_S = 60.0
 """Between a gateway's clock and ours: more is neither the way here nor rounding."""
-
-CLOCK_PATIENCE_S = 300.0
-"""After a gateway's start; until then NTP may still be asking."""
 
 OUTBOX_SHARE = 0.8
 OLD_AFTER_S = 3 * HEALTH_S

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gateway.wire.health import Health, UnitHealth
+from gateway.wire.health import (
+    CERTIFICATE_DAYS,
+    CLOCK_PATIENCE_S,
+    DISK_LOW_BYTES,
+    HOT_C,
+    Health,
+    UnitHealth,
+)
 from gateway.wire.messages import Clock
-
-DISK_LOW_BYTES = 128 * 1024 * 1024
-"""Less than this: the outbox may not grow through a long outage of the network."""
-
-HOT_C = 80.0
-"""From here on a Raspberry Pi slows itself down (its documentation, "Frequency management and thermal control")."""
-
-CLOCK_PATIENCE_S = 300.0
-"""After a start; until then NTP may still be asking."""
-
-CERTIFICATE_DAYS = 14.0
-"""It is renewed long before, at half its life."""
 
 SILENT_S = 60.0
 """A unit that has not answered for so long, its own pace apart."""

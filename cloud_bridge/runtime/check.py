@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from cloud_bridge.addresses import LOOPBACK, Address, exposure, is_every_address, parse_address
 from cloud_bridge.audit import Leaf, Problem, authority_problems, gateway_dates, leaf_problems, list_problems
 from cloud_bridge.authority import Use
-from cloud_bridge.broker.runtime.door import listening
 from cloud_bridge.errors import BrokerFailed
 from cloud_bridge.folder import BRIDGE, BROKER, ENROL, Folder
 from cloud_bridge.runtime.keys import OTHERS
+from cloud_bridge.runtime.listening import listening
 from cloud_bridge.settings import EMBEDDED, CloudSettings, KeyPair
 from cloud_bridge.store.registry import gateways as registered
 from cloud_bridge.store.registry.errors import RegistryError

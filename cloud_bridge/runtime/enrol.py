@@ -20,12 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from cloud_bridge.addresses import exposure
 from cloud_bridge.attempts import Guard
 from cloud_bridge.broker.complaints import Complaints
-from cloud_bridge.broker.runtime.door import listening
 from cloud_bridge.enrolment import Refused
 from cloud_bridge.errors import CloudError, NotAFolder
 from cloud_bridge.runtime.https import serving
 from cloud_bridge.runtime.issue import Issuing
 from cloud_bridge.runtime.keys import check_private, load_authority, load_certificate
+from cloud_bridge.runtime.listening import listening
 from cloud_bridge.runtime.revocation import write_list
 from cloud_bridge.settings import CloudSettings
 from cloud_bridge.store.registry.errors import RegistryError

@@ -6,7 +6,6 @@ uvicorn's protocol speaks HTTP; its own server has no limit on a handshake, on a
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -21,6 +20,7 @@ from uvicorn.server import ServerState
 
 from cloud_bridge.addresses import Address
 from cloud_bridge.attempts import Room
+from cloud_bridge.runtime.listening import arrivals
 
 CONNECTIONS = 64
 CONNECTIONS_PER_ADDRESS = 16
@@ -30,7 +30,6 @@ HANDSHAKE_S = 10.0
 HEADER_BYTES = 8 * 1024
 STOP_S = 3.0
 """For those that are being answered when the server stops."""
-NO_ACCEPT_PAUSE_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -73,17 +72,8 @@ class HttpsServer:
 
     async def accept(self) -> None:
         """Lets clients in for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, peer = await loop.sock_accept(self._listener)
-            except OSError as error:
-                if error.errno != errno.ECONNABORTED:
-                    log.error("can't accept a connection: %s", error.strerror)
-                    await asyncio.sleep(NO_ACCEPT_PAUSE_S)
-                continue
-            self._welcome(connection, Address(peer[0], peer[1]))
-            await asyncio.sleep(0)  # sock_accept does not wait while more are there
+        async for connection, peer in arrivals(self._listener, log):
+            self._welcome(connection, peer)
 
     async def close(self) -> None:
         """Those that are being answered get a moment."""

@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.errors import CannotStart
 from gateway.page import page
+from gateway.runtime.visitors import Visitors
 from gateway.view import GatewayView
 
 logger = logging.getLogger("gateway.page")
@@ -22,7 +23,6 @@ logger = logging.getLogger("gateway.page")
 HEAD_BYTES = 8 * 1024
 PATIENCE_S = 5.0
 """For the whole request, and again for the answer to be taken."""
-CLIENTS = 16
 _HEADERS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
@@ -51,7 +51,7 @@ class StatusPage:
         self._port = int(port)
         self._view = view
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._visitors = Visitors(self._serve, logger)
 
     @property
     def address(self) -> str:
@@ -63,7 +63,7 @@ class StatusPage:
         """Raises CannotStart."""
         try:
             self._server = await asyncio.start_server(
-                self._welcome, self.host.strip("[]"), self._port, limit=HEAD_BYTES
+                self._visitors.welcome, self.host.strip("[]"), self._port, limit=HEAD_BYTES
             )
         except OSError as error:
             raise CannotStart(f"status_page: {self.host}:{self._port}: {error.strerror}") from error
@@ -71,29 +71,14 @@ class StatusPage:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for task in [*self._clients]:
-            task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._visitors.end()
 
-    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._clients) >= CLIENTS:
-            writer.close()
-            return
-        self._clients.add(task)
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                answer = await self._answer(reader)
-            writer.write(answer)
-            async with asyncio.timeout(PATIENCE_S):
-                await writer.drain()
-        except (OSError, TimeoutError, asyncio.CancelledError):
-            pass  # gone or too slow
-        except Exception:  # top of a client's task: its end is not the gateway's
-            logger.exception("the status page failed")
-        finally:
-            self._clients.discard(task)
-            writer.close()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await self._answer(reader)
+        writer.write(answer)
+        async with asyncio.timeout(PATIENCE_S):
+            await writer.drain()
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
         method = "GET"

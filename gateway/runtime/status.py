@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.errors import CannotStart
+from gateway.runtime.visitors import Visitors
 from gateway.view import GatewayView
 
 logger = logging.getLogger("gateway.status")
@@ -23,7 +24,6 @@ LINE_BYTES = 64
 ASK_S = 5.0
 """How long a client may take for its question, and for reading an answer."""
 EVERY_S = 1.0
-CLIENTS = 16
 MODE = 0o660
 
 View = Callable[[], Awaitable[GatewayView]]
@@ -46,7 +46,7 @@ class StatusSocket:
         self.path = path
         self._view = view
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._visitors = Visitors(self._serve, logger)
 
     async def open(self) -> None:
         """Raises CannotStart."""
@@ -55,7 +55,7 @@ class StatusSocket:
             listening = socket.socket(socket.AF_UNIX)
             with within_reach(self.path) as address:
                 listening.bind(address)
-                self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=LINE_BYTES)
+                self._server = await asyncio.start_unix_server(self._visitors.welcome, sock=listening, limit=LINE_BYTES)
             self.path.chmod(MODE)
         except OSError as error:
             raise CannotStart(f"{self.path}: no status socket can be made: {error.strerror or error}") from error
@@ -63,9 +63,7 @@ class StatusSocket:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for task in [*self._clients]:
-            task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._visitors.end()
         self.path.unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
@@ -79,22 +77,6 @@ class StatusSocket:
                 probe.connect(address)
                 raise CannotStart(f"{self.path}: another program listens there")
         self.path.unlink()
-
-    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._clients) >= CLIENTS:
-            writer.close()
-            return
-        self._clients.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client is gone, too slow, or says what is no question: nothing to tell anybody
-        except Exception:  # top of a client's task: its end is not the gateway's
-            logger.exception("a status view failed")
-        finally:
-            self._clients.discard(task)
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(ASK_S):

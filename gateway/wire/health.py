@@ -9,6 +9,18 @@ import msgspec
 from gateway.wire import limits
 from gateway.wire.messages import Count, Instant, Lane, Message, ShortText, Stamp
 
+DISK_LOW_BYTES = 128 * 1024 * 1024
+"""Less than this: the outbox may not grow through a long outage of the network."""
+
+HOT_C = 80.0
+"""From here on a Raspberry Pi slows itself down (its documentation, "Frequency management and thermal control")."""
+
+CERTIFICATE_DAYS = 14.0
+"""It is renewed long before, at half its life: one this near its end is not renewed."""
+
+CLOCK_PATIENCE_S = 300.0
+"""After a gateway's start; until then NTP may still be asking."""
+
 
 class UnitHealth(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One unit's line. Counts grow from the gateway's start; latencies are of the last minute's polls.

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.health import (
+from gateway.health import SILENT_S, changes, sentence, warnings
+from gateway.runtime.health import HealthReports
+from gateway.runtime.host import HostReader
+from gateway.wire.health import (
     CERTIFICATE_DAYS,
     CLOCK_PATIENCE_S,
     DISK_LOW_BYTES,
     HOT_C,
-    SILENT_S,
-    changes,
-    sentence,
-    warnings,
+    Health,
+    Host,
+    OutboxHealth,
+    UnitHealth,
 )
-from gateway.runtime.health import HealthReports
-from gateway.runtime.host import HostReader
-from gateway.wire.health import Health, Host, OutboxHealth, UnitHealth
 from gateway.wire.messages import Clock, Lane, Stamp
 
 GOOD = Health(

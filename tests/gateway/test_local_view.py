@@ -22,7 +22,8 @@ from gateway.cli_status import status
 from gateway.errors import CannotStart
 from gateway.page import page
 from gateway.runtime.page import HEAD_BYTES, StatusPage
-from gateway.runtime.status import CLIENTS, MODE, StatusSocket
+from gateway.runtime.status import MODE, StatusSocket
+from gateway.runtime.visitors import MOST
 from gateway.show import view_table
 from gateway.view import CloudLink, GatewayView, UnitOutage, UnitSight, span
 from gateway.wire.health import Host, OutboxHealth
@@ -189,7 +190,7 @@ async def test_what_is_no_question_gets_no_answer(tmp_path: Path, question: byte
 
 async def test_a_watch_goes_on_and_more_watchers_than_allowed_are_turned_away(tmp_path: Path) -> None:
     async with on_socket(tmp_path / "s", view_of()):
-        watchers = [await asyncio.open_unix_connection(tmp_path / "s", limit=2**20) for _ in range(CLIENTS)]
+        watchers = [await asyncio.open_unix_connection(tmp_path / "s", limit=2**20) for _ in range(MOST)]
         for reader, writer in watchers:
             writer.write(b"watch\n")
             assert await reader.readline()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -13,7 +12,7 @@ from time import monotonic
 from cryptography import x509
 
 from cloud_bridge.acl import identify
-from cloud_bridge.addresses import Address, is_every_address
+from cloud_bridge.addresses import Address
 from cloud_bridge.attempts import Room
 from cloud_bridge.authority import common_name, issuer_of
 from cloud_bridge.broker.admission import NOT_AUTHORIZED
@@ -22,12 +21,8 @@ from cloud_bridge.broker.errors import BadPacket, ClientFault, Refused
 from cloud_bridge.broker.framing import Kind
 from cloud_bridge.broker.runtime.link import CLOSE_TIMEOUT_S, REVOKED, Link, Packet
 from cloud_bridge.broker.wording import tls_refusal
-from cloud_bridge.errors import BrokerFailed
+from cloud_bridge.runtime.listening import arrivals, listening
 from cloud_bridge.settings import Limits
-
-BACKLOG = 128
-NO_ACCEPT_PAUSE_S = 1.0
-"""Most likely the process has no descriptor left, until a client goes; asyncio's own servers wait as long."""
 
 logger = logging.getLogger("cloud_bridge.broker")
 
@@ -78,17 +73,8 @@ class Door:
         self._listener.close()
 
     async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, peer = await loop.sock_accept(self._listener)
-            except OSError as error:
-                if error.errno != errno.ECONNABORTED:
-                    logger.error("can't accept a connection: %s", error.strerror)
-                    await asyncio.sleep(NO_ACCEPT_PAUSE_S)
-                continue
-            self._welcome(connection, Address(peer[0], peer[1]))
-            await asyncio.sleep(0)  # sock_accept does not wait while more are there: those inside get their turn
+        async for connection, peer in arrivals(self._listener, logger):
+            self._welcome(connection, peer)
 
     def _welcome(self, connection: socket.socket, peer: Address) -> None:
         if not self._waiting.enter(peer.host):
@@ -178,16 +164,3 @@ async def _first_packet(link: Link, within_s: float) -> Packet:
     if packet.header.kind is not Kind.CONNECT:
         raise BadPacket(f"{packet.header.kind.name} before CONNECT")
     return packet
-
-
-def listening(listen: Address) -> socket.socket:
-    """A bound socket, listening. Raises BrokerFailed."""
-    try:
-        found = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, where = found[0]
-        both = is_every_address(listen.host) and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        listener = socket.create_server(where[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        raise BrokerFailed(f"can't listen at {listen}: {error.strerror or error}") from error
-    listener.setblocking(False)
-    return listener

@@ -1,0 +1,44 @@
+"""A listening socket, and who comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+from cloud_bridge.addresses import Address, is_every_address
+from cloud_bridge.errors import BrokerFailed
+
+BACKLOG = 128
+NO_ACCEPT_PAUSE_S = 1.0
+"""Most likely the process has no descriptor left, until a client goes; asyncio's own servers wait as long."""
+
+
+def listening(listen: Address) -> socket.socket:
+    """A bound socket, listening. Raises BrokerFailed."""
+    try:
+        found = socket.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, where = found[0]
+        both = is_every_address(listen.host) and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server(where[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise BrokerFailed(f"can't listen at {listen}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+async def arrivals(listener: socket.socket, logger: logging.Logger) -> AsyncIterator[tuple[socket.socket, Address]]:
+    """Each connection and where it comes from, for ever."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            connection, peer = await loop.sock_accept(listener)
+        except OSError as error:
+            if error.errno != errno.ECONNABORTED:
+                logger.error("can't accept a connection: %s", error.strerror)
+                await asyncio.sleep(NO_ACCEPT_PAUSE_S)
+            continue
+        yield connection, Address(peer[0], peer[1])
+        await asyncio.sleep(0)  # sock_accept does not wait while more are there: those inside get their turn

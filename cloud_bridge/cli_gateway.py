@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cloud_bridge.cli_options import as_json, assignments, directory, seconds_of
-from cloud_bridge.register import TOKEN_LONGEST_S, TOKEN_VALID_S, Gateway
+from cloud_bridge.register import TOKEN_VALID_S, Gateway
 from config.text import one_line
 
 WHY_LENGTH = 200
@@ -54,9 +54,8 @@ def tell_gateway(folder: Path) -> None:
 
 def _duration(_context: click.Context, _option: click.Parameter, value: str) -> int:
     found = seconds_of(value)
-    if not found or found > TOKEN_LONGEST_S:
-        most = f"{TOKEN_LONGEST_S / 86400:.0f}d"
-        raise click.BadParameter(f"expected a time up to {most}, as 90s, 15min, 1h, 2d; got {value!r}")
+    if not found or found > TOKEN_VALID_S:
+        raise click.BadParameter(f"expected a time up to an hour, as 90s, 15min, 1h; got {value!r}")
     return found
 
 

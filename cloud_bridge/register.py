@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 TOKEN_VALID_S = 3600
-"""Of an enrolment token, unless its maker says otherwise (S11)."""
-TOKEN_LONGEST_S = 7 * 86_400
+"""Of an enrolment token, unless its maker asks for less (S11)."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):

@@ -249,7 +249,7 @@ class Uplink:
                 yield _rewound(self.books[lane])
             if verdict is Verdict.NEW_STREAM:
                 yield from self._renew(self.books[lane], ack.lanes[lane])
-        yield from self._keep()
+        yield from self._keep(soon=Verdict.REWOUND in verdicts.values())
         if Verdict.NEW_STREAM in verdicts.values():
             yield self._hello(now)
         elif Verdict.FOREIGN not in verdicts.values():

@@ -99,13 +99,24 @@ def read_payload(payload: bytes, kind: type[M]) -> M:
     A key given twice is refused, and one that this version does not know: whoever signed it meant something by it.
     """
     tree = strict_json(payload)
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
-    if isinstance(tree, dict) and (unknown := sorted(tree.keys() - known)):
-        raise Malformed(f"signed, but this version does not know what {unknown[0][:40]!r} means")
     try:
-        return msgspec.json.decode(payload, type=kind)
+        message = msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Malformed(str(error)[:200]) from None
+    _refuse_unknown(tree, message)
+    return message
+
+
+def _refuse_unknown(tree: object, message: msgspec.Struct) -> None:
+    """In the message and in what it holds."""
+    known = {field.encode_name: getattr(message, field.name) for field in msgspec.structs.fields(message)}
+    if not isinstance(tree, dict):
+        return
+    if unknown := sorted(tree.keys() - known.keys()):
+        raise Malformed(f"signed, but this version does not know what {unknown[0][:40]!r} means")
+    for name, value in known.items():
+        if isinstance(value, msgspec.Struct):
+            _refuse_unknown(tree.get(name), value)
 
 
 def strict_json(text: bytes) -> object:

@@ -59,7 +59,7 @@ def test_a_name_that_no_gateway_may_bear_gets_no_token(folder: Path, name: str) 
     assert set(listed(folder)) == {"pi-1"}
 
 
-@pytest.mark.parametrize("valid", ["soon", "0s", "8d", "-1h"])
+@pytest.mark.parametrize("valid", ["soon", "0s", "61min", "1d", "-1h"])
 def test_a_time_that_no_token_may_have_is_told_with_what_would_do(folder: Path, valid: str) -> None:
     assert "15min" in gateway(folder, "token", "pi-2", "--valid", valid, status=2).stderr
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from drivers.modbus import decode
 from drivers.smartups.registers import REGISTERS, register
 from drivers.ups import Cause, Flag, Identity, OutletGroup, Settings, Snapshot, State, TestSource, TestStatus
+from tests.conftest import lacking
 from tests.drivers.memory import EPOCH, chars, smtl_image
 
 
@@ -287,8 +288,9 @@ def test_any_image_decodes(image: dict[int, int], nmc: bool) -> None:
 CAPTURE = Path(__file__).parents[3] / "shared/captures/smtl1500rm3uc-ups15.5-modbus.txt"
 
 
-@pytest.mark.skipif(not CAPTURE.exists(), reason="the capture lies beside the checkout, not in it")
 def test_the_capture_of_a_real_unit_is_the_golden_image() -> None:
+    if not CAPTURE.exists():
+        lacking(f"{CAPTURE} is not there: the captures lie beside the checkout, not in it")
     lines = [line.split() for line in CAPTURE.read_text().splitlines() if line and not line.startswith("#")]
     image = {int(address): int(word) for address, word in lines}
     found, golden = snapshot(image), snapshot(smtl_image())

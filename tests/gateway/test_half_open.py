@@ -19,7 +19,7 @@ from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.reader import Reader
 from gateway.wire.limits import LOST_AFTER_S
 from tests.cloud_bridge.talker import eventually, free_port
-from tests.conftest import Start
+from tests.conftest import Start, lacking
 from tests.gateway.site import NAME, Site
 from tests.process import PROGRAM, READY_S
 
@@ -63,13 +63,13 @@ class Wire:
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     if shutil.which("ip") is None or os.geteuid() != 0:
-        pytest.skip("needs iproute2, and root for network namespaces of its own")
+        lacking("needs iproute2, and root for network namespaces of its own")
     wire = Wire()
     try:
         wire.lay()
     except subprocess.CalledProcessError as error:
         wire.remove()
-        pytest.skip(f"no network namespaces here: {error.stderr}")
+        lacking(f"no network namespaces here: {error.stderr}")
     yield wire
     wire.remove()
 

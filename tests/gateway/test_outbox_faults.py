@@ -18,6 +18,7 @@ from gateway.store.outbox import OutboxFile
 from gateway.store.prepare import prepare
 from gateway.wire.codec import decode_record
 from gateway.wire.messages import Lane, Stamp
+from tests.conftest import lacking
 from tests.gateway.filling import EVENTS
 
 STAMP = Stamp(at=1, boot="b", mono=1)
@@ -109,10 +110,11 @@ def mounted(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare for a file system of its own")
 def test_a_small_file_system_that_fills_up_keeps_every_event_for_when_there_is_room(tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        lacking("needs util-linux's unshare, for a file system of its own")
     if subprocess.run([*mounted(tmp_path), "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount")
+        lacking("this machine lets nobody mount")
     program = (
         "import shutil, sys; from pathlib import Path\n"
         "from tests.gateway import filling, test_outbox_faults as faults\n"

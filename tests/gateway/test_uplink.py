@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from gateway.actions import Action, Connect, Level, Publish, Tell
+from gateway.actions import Action, Connect, Keep, Level, Publish, Tell
 from gateway.uplink import HELLO_EVERY_S, LONGEST_WAIT_S, QUIET_CLOUD_S, TOLD_AT_MOST_EVERY_S, Me, Phase, delays
 from gateway.wire import codec, limits
 from gateway.wire.messages import Ack, Batch, GapBody, Heartbeat, Hello, Kind, Lane, LaneAck, Offline
@@ -170,6 +170,18 @@ def test_s16_what_the_old_copy_had_sent_already_is_not_stored_twice(world: World
     world.restore(card)
     world.settle()
     assert world.cloud.stored[Lane.EVENTS].count(raw) == 1
+
+
+def test_s16_what_a_cloud_put_back_no_longer_has_is_marked_unsent_on_the_disk_at_once() -> None:
+    world = connected()
+    for _ in range(3):
+        world.event()
+    world.settle()
+    world.lose()
+    world.connect()
+    actions = world.uplink.received(answer(world, events=1), world.moment())
+    kept = {action.lane: (action.kept.acked, action.soon) for action in actions if isinstance(action, Keep)}
+    assert kept[Lane.EVENTS] == (1, True)
 
 
 def test_s16_a_card_restored_twice_is_not_stored_twice(world: World) -> None:

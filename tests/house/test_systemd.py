@@ -15,7 +15,7 @@ import pytest
 from config.cli import root
 from gateway.runtime.agent import STOP_S
 from gateway.runtime.watchdog import LOOK_EVERY_S
-from tests.conftest import ROOT
+from tests.conftest import ROOT, lacking
 
 UNITS = sorted((ROOT / "config/systemd").glob("*.service"))
 NAMES = [path.name for path in UNITS]
@@ -33,7 +33,7 @@ def settings(path: Path) -> configparser.SectionProxy:
 def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("no systemd-analyze here")
+        lacking("systemd-analyze is not there: run tests/peers/install")
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -4,16 +4,14 @@ dump's text alone, with none of the tables of the driver.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from drivers.ups import Cause, Flag, State, TestStatus
+from tests.conftest import lacking
 
 FOLDER = Path(__file__).parents[4] / "shared/captures/nut"
 Variables = Mapping[str, str]
@@ -24,10 +22,7 @@ def dumps() -> list[Path]:
     """The files, by name. Fails in CI, and skips elsewhere, where they are not beside the repository."""
     found = sorted(FOLDER.glob("*.dev"))
     if not found:
-        lacking = f"no dumps in {FOLDER}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(lacking)
-        pytest.skip(lacking)
+        lacking(f"no dumps in {FOLDER}")
     return found
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from drivers.upslink.characters import ALERTS, MODEL, QUERIES, Query
+from tests.conftest import lacking
 
 CAPTURES = Path(__file__).parents[4] / "shared/captures/nut"
 CHARACTERS = {
@@ -57,7 +57,7 @@ def said() -> Iterator[tuple[str, str, str]]:
 
 def test_every_value_that_real_units_said_is_of_its_form() -> None:
     if not CAPTURES.exists():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{CAPTURES} is not there")
+        lacking(f"{CAPTURES} is not there")
     values = list(said())
     assert len(values) > 300
     assert [value for value in values if not QUERIES[CHARACTERS[value[1]]].fits(value[2])] == []

@@ -172,6 +172,9 @@ def test_s9_a_key_given_twice_is_refused_at_any_depth(twice: str) -> None:
 def test_a_signed_field_that_this_version_does_not_know_is_refused_by_name() -> None:
     with pytest.raises(Malformed, match="only_if"):
         read_payload(changed(msgspec.json.encode(AN_ORDER), only_if="on_mains"), Order)
+    by = {"role": "owner", "name": "Ann", "on_behalf_of": "Bob"}
+    with pytest.raises(Malformed, match="on_behalf_of"):
+        read_payload(changed(msgspec.json.encode(AN_ORDER), by=by), Order)
 
 
 def test_an_envelope_that_gives_a_key_twice_is_refused() -> None:

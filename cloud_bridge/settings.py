@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from cloud_bridge.addresses import LOOPBACK, Address, is_every_address, parse_address
+from cloud_bridge.alerts.terms import Terms
 from cloud_bridge.errors import BadAddress
 from cloud_bridge.folder import ENROL, GATEWAYS, HTTPS_PORT, REGISTRY_FILE
 from gateway.wire.limits import BATCH_BYTES, PAYLOAD_BYTES
 
 EMBEDDED = "embedded"
+_PUBLIC_URL = r"^(https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?)?\Z"
 _EXTERNAL = "mqtts://"
 
 
@@ -61,6 +63,28 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     while."""
 
 
+class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The mail server that notices leave by."""
+
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` is for a server on this machine alone."""
+    sender: Annotated[str, Meta(description="an address, as in Ridethrough <ups@example.net>")]
+    user: str = ""
+    password: Path | None = None
+    """A file that holds it, which nobody else may read."""
+    ca: Path | None = None
+    """Who vouches for the server's certificate; none: the system's authorities."""
+
+
+class DeadMan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An outside service that raises an alarm if it does not hear from here, as healthchecks.io does."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://", description="an http or https URL")]
+    every_s: Annotated[int, Meta(ge=10, le=86400)] = 60
+
+
 class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """cloud.yaml. Relative paths begin at its folder."""
 
@@ -83,6 +107,23 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ed25519, signs orders to gateways: `cloud command` alone opens it."""
     command_public: Path = Path("authority/command.pub")
     limits: Limits = Limits()
+    public_url: Annotated[str, Meta(pattern=_PUBLIC_URL, description="a URL, as in https://ups.example.net")] = ""
+    """Where people reach the links in notices; empty: no notice has any."""
+    listen_links: Annotated[str, Meta(description="ADDRESS:PORT to listen at, as in 127.0.0.1:8480")] = ""
+    """The small public app behind those links, for a proxy to reach; empty: it does not run."""
+    api_socket: str = "api.sock"
+    """Unix socket of the administrative API; a relative path begins in `data`."""
+    listen_api: Annotated[str, Meta(description="ADDRESS:PORT to listen at, as in 127.0.0.1:8444")] = ""
+    """The same over TLS with the enrolment endpoint's certificate, by token; empty: the socket alone (S25)."""
+    smtp: Smtp | None = None
+    dead_man: DeadMan | None = None
+    alerts: Terms = Terms()
+    allow_private_targets: bool = False
+    """Whether notices may go to loopback, private and link-local addresses (S24)."""
+    channel_key: Path = Path("authority/channels.key")
+    """Encrypts the targets of channels in the registry."""
+    link_key: Path = Path("authority/links.key")
+    """Signs the links in notices."""
 
     def __post_init__(self) -> None:
         try:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-STEPS = ("registry_0001", "registry_0002")
+STEPS = ("registry_0001", "registry_0002", "registry_0003")
 """Every step of the schema, first to last; a test holds them against `migrations`."""
 
 metadata = MetaData()

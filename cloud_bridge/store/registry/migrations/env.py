@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from cloud_bridge.store.registry.schema import metadata
+from cloud_bridge.store.registry import alert_tables
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=alert_tables.owners.metadata)
 context.run_migrations()

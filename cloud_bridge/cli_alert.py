@@ -1,0 +1,3 @@
+"""`ridethrough cloud`: what is wrong, and why who was told."""
+
+from __future__ import annotations

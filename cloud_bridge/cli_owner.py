@@ -1,0 +1,3 @@
+"""`ridethrough cloud`: owners, their sites and their devices."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""`ridethrough cloud`: who is told of what, and where."""
+
+from __future__ import annotations

@@ -23,8 +23,12 @@ NOT_ACKNOWLEDGED_S = 10.0
 """A status that is not acknowledged for so long goes to disk; an SD card pays 16 KiB a commit
 (libraries.md)."""
 
-SAVE_EVERY_S = 60.0
-"""While nothing is acknowledged, status goes to disk so often: each ten seconds would cost 150 MB a day, this 25."""
+SAVE_EVERY_S = 180.0
+"""While nothing is acknowledged, status goes to disk so often. With eight units each minute would cost 88 MB a day
+(`make bench`, part disk): a commit dirties pages of the journal and of its index, however little is in it."""
+
+SAVE_FROM = 1024
+"""So many unsaved records go sooner: memory is for UNSAVED_AT_MOST."""
 
 WINDOW = {Lane.EVENTS: 8, Lane.STATUS: 2}
 """Batches in flight. A backlog of status is paced by two, so that a live event finds an almost empty line."""
@@ -152,11 +156,14 @@ class LaneBook:
 
     def overdue_at(self) -> float | None:
         oldest = None if self.durable or self.moving else next(iter(self._unsaved.values()), None)
-        return None if oldest is None else max(oldest + NOT_ACKNOWLEDGED_S, self._save_at)
+        if oldest is None:
+            return None
+        due_at = oldest + NOT_ACKNOWLEDGED_S
+        return due_at if len(self._unsaved) >= SAVE_FROM else max(due_at, self._save_at)
 
     def saving(self, now_s: float) -> None:
         """What is unsaved is on its way to the disk: no earlier second try than after the same wait, and no next one
-        before SAVE_EVERY_S while nothing is acknowledged."""
+        before SAVE_EVERY_S while nothing is acknowledged, unless there is much."""
         self._unsaved = dict.fromkeys(self._unsaved, now_s)
         self._save_at = now_s + SAVE_EVERY_S
 

@@ -9,6 +9,7 @@ from gateway.outbox import (
     BLOCK,
     KEPT_IN_MEMORY,
     NOT_ACKNOWLEDGED_S,
+    SAVE_FROM,
     UNSAVED_AT_MOST,
     WINDOW,
     LaneBook,
@@ -245,16 +246,29 @@ def test_a_status_goes_to_disk_only_after_ten_seconds_without_an_answer() -> Non
     assert book.overdue(1000.0) == ()
 
 
-def test_without_any_answer_status_goes_to_disk_once_a_minute() -> None:
+def test_without_any_answer_status_goes_to_disk_every_three_minutes() -> None:
     book = status()
     saves = []
-    for second in range(200):
+    for second in range(560):
         book.append(b"x", float(second))
         if entries := book.overdue(float(second)):
             saves.append((second, len(entries)))
             book.saving(float(second))
             book.saved(A, entries)
-    assert saves == [(10, 11), (70, 60), (130, 60), (190, 60)]
+    assert saves == [(10, 11), (190, 180), (370, 180), (550, 180)]
+
+
+def test_much_status_without_any_answer_goes_to_disk_before_memory_is_full() -> None:
+    book = status()
+    most = 0
+    for second in range(200):
+        for _ in range(70):
+            book.append(b"x", float(second))
+        most = max(most, len(book.unsaved()))
+        if entries := book.overdue(float(second)):
+            book.saving(float(second))
+            book.saved(A, entries)
+    assert SAVE_FROM < most < UNSAVED_AT_MOST
 
 
 def test_after_an_answer_ten_seconds_count_again() -> None:

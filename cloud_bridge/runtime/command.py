@@ -27,7 +27,7 @@ from cloud_bridge.store.registry import commands as rows
 from cloud_bridge.store.registry.registry import Registry
 from gateway.wire import codec, envelope
 from gateway.wire.messages import Hello
-from gateway.wire.orders import ORDER, By
+from gateway.wire.orders import CLOUD, ORDER, By
 
 LOOK_S = 0.1
 """How often the row is looked at."""
@@ -89,7 +89,7 @@ def _list(names: dict[str, GatewayRow] | dict[str, UnitRow]) -> str:
 
 def load_keys(settings: CloudSettings, operator: str | None, operator_key: Path | None) -> Keys:
     """Raises NotAFolder if a key can't be read, or others may read it."""
-    keys = [(envelope.CLOUD, load_signing_key(settings.command_key))]
+    keys = [(CLOUD, load_signing_key(settings.command_key))]
     if operator and operator_key:
         keys.append((envelope.operator(operator), load_signing_key(operator_key)))
     return keys

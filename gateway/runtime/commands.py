@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -19,10 +20,12 @@ from gateway.errors import Doubtful, NotKept, Withheld
 from gateway.policy import Policy
 from gateway.preconditions import Facts, Refusal, Track
 from gateway.runtime.journal import Journal, Stamps
-from gateway.runtime.keyring import Keyring
+from gateway.runtime.keyring import Keyring, Proven
 from gateway.runtime.outbox import Outbox
+from gateway.runtime.prove import Prover, elsewhere
 from gateway.seen import Seen
 from gateway.settings import GatewaySettings
+from gateway.unproven import Unproven
 from gateway.view import UnitSight
 from gateway.wire import codec, limits
 from gateway.wire.errors import WireError
@@ -36,11 +39,7 @@ WAITING_AT_MOST = 16
 """Orders that are judged, wait for their turn or are carried out; another one is left to the cloud to repeat."""
 
 REMEMBERED = 256
-"""Orders judged last, whose repetitions are known without asking the disk."""
-
-UNPROVEN_EVERY_S = 3600.0
-"""One line of the audit log says how many envelopes were not from the cloud in that time: no line is ever deleted, and
-one each minute would take the outbox's room in two years."""
+"""Envelopes judged last: the cloud repeats one until it hears of its outcome."""
 
 _RESTARTED = Report(
     outcome=Outcome.UNKNOWN, detail="the gateway was restarted before the outcome was written; nothing is sent again"
@@ -74,6 +73,7 @@ class Commands:
         outbox: Outbox,
         clock: Stamps,
         publish: Callable[[Up, Message], bool],
+        prove: Prover = elsewhere,
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -87,9 +87,8 @@ class Commands:
         self._turns: dict[str, asyncio.Lock] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._judged: dict[str, None] = {}
-        self._keyring = Keyring(settings.command_key, policy)
-        self._unproven = 0
-        self._unproven_s: float | None = None
+        self._keyring = Keyring(settings.command_key, policy, prove)
+        self._unproven = Unproven()
         self._closing = False
 
     async def open(self) -> None:
@@ -145,46 +144,52 @@ class Commands:
             self._publish(Up.CHALLENGE, answer)
 
     def _envelope(self, payload: bytes) -> None:
+        name = hashlib.sha256(payload).hexdigest()
+        if name in self._judged or name in self._tasks or len(self._tasks) >= WAITING_AT_MOST:
+            return
+        if not self._unproven.may_look(self._now_s()):
+            self._unproven.passed_over()
+            return
+        task = asyncio.get_running_loop().create_task(self._prove(name, payload), name=f"command {name}")
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._taken(name, done))
+
+    async def _prove(self, name: str, payload: bytes) -> None:
         try:
-            order = self._keyring.order(payload)
+            proven = await self._keyring.proven(payload)
         except WireError as error:
             self._not_proven(error.what)
             return
-        if order is None or order.id in self._judged or order.id in self._tasks or len(self._tasks) >= WAITING_AT_MOST:
-            return
-        task = asyncio.get_running_loop().create_task(self._take(order, payload), name=f"command {order.id}")
-        self._tasks[order.id] = task
-        task.add_done_callback(lambda done: self._taken(order.id, done))
+        if proven is not None and await self._take(proven):
+            self._challenges.used(proven.order.id)
+            self._judged[name] = None
+            if len(self._judged) > REMEMBERED:
+                del self._judged[next(iter(self._judged))]
 
-    def _taken(self, order: str, done: asyncio.Task[None]) -> None:
-        self._tasks.pop(order, None)
+    def _taken(self, name: str, done: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
         if not done.cancelled() and (error := done.exception()) is not None:
             self._outbox.fail(error)
 
-    async def _take(self, order: Order, payload: bytes) -> None:
-        """Judge it when its turn has come, and carry it out if nothing speaks against it."""
+    async def _take(self, proven: Proven) -> bool:
+        """Judge it when its turn has come, and carry it out if nothing speaks against it. Whether that was decided."""
+        order = proven.order
         async with self._turns.setdefault(self._turn(order), asyncio.Lock()):
             if self._closing:
-                return
+                return False
             try:
                 known = await self._journal.stage(order.id) is not None
             except NotKept:
-                return  # whether it was done already is not known now; the cloud says it again
-            standing = self._standing(order, payload, known)
+                return False  # whether it was done already is not known now; the cloud says it again
+            standing = self._standing(proven, known)
             refusal = commands.decide(order, standing) or await self._look_first(order)
             if refusal is None:
-                await self._carry_out(order, payload)
+                await self._carry_out(proven)
             elif refusal.reason == commands.WRONG_GATEWAY:
                 self._not_proven(refusal.detail)
             elif refusal.reason != commands.REPEATED:
                 self._step(order, commands.refused(order, refusal))
-            self._remember(order)
-
-    def _remember(self, order: Order) -> None:
-        self._challenges.used(order.id)
-        self._judged[order.id] = None
-        if len(self._judged) > REMEMBERED:
-            del self._judged[next(iter(self._judged))]
+            return True
 
     async def _look_first(self, order: Order) -> Refusal | None:
         """The preconditions, by a fresh reading where they are about one."""
@@ -198,23 +203,24 @@ class Commands:
             self.watch(Seen(unit=order.unit, snapshot=snapshot, full=True, identity=identity, stamp=stamp))
         return preconditions.hindrance(order, self._facts(order))
 
-    async def _carry_out(self, order: Order, payload: bytes) -> None:
+    async def _carry_out(self, proven: Proven) -> None:
         """Accepted on the disk first; then once to the unit, and never again (S1)."""
-        self._step(order, commands.accepted(order, commands.operators(self._keyring.signers(payload), self._policy)))
+        order = proven.order
+        self._step(order, commands.accepted(order, commands.operators(self._keyring.signers(proven), self._policy)))
         if not await self._journal.is_kept(order.id):
             refusal = Refusal("not_kept", "the gateway's disk takes nothing, so that it could not be done at most once")
             self._step(order, commands.not_sent(order, refusal))
         else:
-            self._step(order, await self._executed(order, payload))
+            self._step(order, await self._executed(proven))
 
-    def _look_again(self, order: Order, payload: bytes) -> None:
+    def _look_again(self, proven: Proven) -> None:
         """Disk and line may have taken their time: what can have changed is judged once more. Raises Withheld."""
-        standing = self._standing(order, payload, known=False)
+        order, standing = proven.order, self._standing(proven, known=False)
         if refusal := commands.decide(order, standing) or preconditions.hindrance(order, self._facts(order)):
             raise Withheld(refusal.reason, refusal.detail)
 
-    async def _executed(self, order: Order, payload: bytes) -> CommandBody:
-        again = partial(self._look_again, order, payload)
+    async def _executed(self, proven: Proven) -> CommandBody:
+        order, again = proven.order, partial(self._look_again, proven)
         try:
             again()
             report = await self._units[order.unit].execute(commands.command(order), again)
@@ -224,13 +230,14 @@ class Commands:
             return commands.not_sent(order, Refusal("not_sent", f"nothing was written to the unit: {error}"))
         return commands.finished(order, report)
 
-    def _standing(self, order: Order, payload: bytes, known: bool) -> Standing:
+    def _standing(self, proven: Proven, known: bool) -> Standing:
+        order = proven.order
         unit, challenge = self._units.get(order.unit), order.challenge
         return Standing(
             gateway=self._settings.gateway,
             policy=self._policy,
             now=self._clock.stamp(),
-            signers=self._keyring.signers(payload),
+            signers=self._keyring.signers(proven),
             known=known,
             challenge_age_s=self._challenges.age_s(order.id, challenge, self._now_s()) if challenge else None,
             sight=unit.sight() if unit is not None else None,
@@ -255,16 +262,11 @@ class Commands:
         return self._policy.turn(order.unit) if order.unit in self._units else ""
 
     def _not_proven(self, why: str) -> None:
-        """Not from the cloud, or not for us: whoever owns the broker can send such things for ever, so they are counted
-        and told once in a while."""
-        self._unproven += 1
-        now_s = self._now_s()
-        if self._unproven_s is not None and now_s - self._unproven_s < UNPROVEN_EVERY_S:
-            return
-        detail = f"{self._unproven} since the last such line; this one: {why}"[: limits.DETAIL_LENGTH]
-        logger.warning("an order is not taken: %s", detail)
-        self._journal.act("envelope", reason="not_authentic", detail=detail)
-        self._unproven, self._unproven_s = 0, now_s
+        """Not from the cloud, or not for us."""
+        if count := self._unproven.counted(self._now_s()):
+            detail = f"{count} since the last such line; this one: {why}"[: limits.DETAIL_LENGTH]
+            logger.warning("an order is not taken: %s", detail)
+            self._journal.act("envelope", reason="not_authentic", detail=detail)
 
     def _now_s(self) -> float:
         return self._clock.stamp().mono / 1000

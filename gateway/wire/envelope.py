@@ -20,12 +20,9 @@ from gateway.wire import limits
 from gateway.wire.codec import inflate
 from gateway.wire.errors import BadSignature, Malformed, TooLarge
 from gateway.wire.messages import Message
-from gateway.wire.orders import OPERATOR, Envelope, Signature
+from gateway.wire.orders import CLOUD, OPERATOR, Envelope, Signature
 
 M = TypeVar("M", bound=Message)
-
-CLOUD = "cloud"
-"""Key name of the first signature."""
 
 KEY_BYTES = 32
 JSON_DEPTH = 4

@@ -14,6 +14,9 @@ from gateway.wire.messages import Instant, Message, ShortText
 ORDER = "ridethrough-order/1"
 """Type string of an order's envelope."""
 
+CLOUD = "cloud"
+"""Key name of an envelope's first signature."""
+
 OPERATOR = "operator"
 """Key name prefix of an operator's signature: `operator:NAME` (S9)."""
 

@@ -16,12 +16,12 @@ from drivers.errors import LineDown
 from drivers.ups import Command, Outcome, Verb
 from gateway.audit import Head, entry, verify
 from gateway.policy import Policy
-from gateway.runtime.commands import UNPROVEN_EVERY_S, WAITING_AT_MOST
+from gateway.runtime.commands import WAITING_AT_MOST
 from gateway.store.outbox import OutboxFile
 from gateway.store.schema import FILE
+from gateway.unproven import LOOKED_AT_MOST, TOLD_EVERY_S, WINDOW_S
 from gateway.wire.classes import CommandClass
-from gateway.wire.envelope import CLOUD
-from gateway.wire.orders import Stage
+from gateway.wire.orders import CLOUD, Stage
 from gateway.wire.topics import Down
 from tests.gateway.commanded import (
     BY_BOTH,
@@ -179,7 +179,8 @@ async def test_forged_orders_fill_neither_log_nor_disk(tmp_path: Path, caplog: p
         with caplog.at_level(logging.WARNING):
             for _ in range(50):
                 at.hand_in(at.order(), ((CLOUD, MALLORY),))
-            at.clock.passes(UNPROVEN_EVERY_S)
+                await at.settled()
+            at.clock.passes(TOLD_EVERY_S)
             at.hand_in(at.order(), ((CLOUD, MALLORY),))
         await at.settled()
         lines = [entry(line) for line in await at.audit()]
@@ -187,8 +188,18 @@ async def test_forged_orders_fill_neither_log_nor_disk(tmp_path: Path, caplog: p
         assert lines[-1].detail.startswith("50 since the last such line")
         assert len(caplog.records) == 2
         assert at.unit.executed == []
-        year = 365 * 24 * 3600 / UNPROVEN_EVERY_S * len((await at.audit())[-1].text)
+        year = 365 * 24 * 3600 / TOLD_EVERY_S * len((await at.audit())[-1].text)
         assert year < 10_000_000, "of a log that is never cut, whoever owns the broker fills so much"
+
+
+async def test_after_a_flood_of_forged_orders_a_true_one_that_is_repeated_is_taken(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        for _ in range(LOOKED_AT_MOST):
+            await at.send(at.order(), ((CLOUD, MALLORY),))
+        order = at.order()
+        assert await at.send(order) == []
+        at.clock.passes(WINDOW_S)
+        assert await at.send(order) == DONE
 
 
 async def test_a_flood_of_orders_waits_for_the_cloud_to_say_them_again(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from gateway.errors import Doubtful
 from gateway.policy import Feed, Policy, UnitPolicy
 from gateway.store.outbox import OutboxFile
 from gateway.wire import limits
-from gateway.wire.envelope import CLOUD, public_text
+from gateway.wire.envelope import public_text
 from gateway.wire.messages import Clock
-from gateway.wire.orders import Challenge, ChallengeWanted, Stage
+from gateway.wire.orders import CLOUD, Challenge, ChallengeWanted, Stage
 from gateway.wire.topics import Down, Up
 from tests.gateway.commanded import (
     ALICE,
@@ -140,7 +140,9 @@ async def test_s9_an_operator_whose_key_was_replaced_since_has_signed_nothing(tm
             at.unit.busy.clear()
             at.hand_in(at.order(Verb.BEEP))
             await at.unit.began.wait()
+            at.proved.clear()
             at.hand_in(order, BY_BOTH)
+            await at.proved.wait()
             at.commands.replace(anew)
             at.unit.busy.set()
             await at.settled()

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from drivers.ups import Verb
 from gateway.policy import ONLY_BY_NAME, Feed, Policy, UnitPolicy
 from gateway.wire.classes import CLASSES, CommandClass
-from gateway.wire.envelope import CLOUD, operator, seal
+from gateway.wire.envelope import operator, seal
 from gateway.wire.messages import Clock
-from gateway.wire.orders import ORDER, By, Order
+from gateway.wire.orders import CLOUD, ORDER, By, Order
 from gateway.wire.topics import Down
 from tests.gateway.commanded import ALICE, ALLOWED, BY_BOTH, CLOUD_KEY, MALLORY, UNIT, Bench, MemoryUnit, bench
 

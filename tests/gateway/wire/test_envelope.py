@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from drivers.ups import Verb
 from gateway.wire import limits
 from gateway.wire.envelope import (
-    CLOUD,
     JSON_DEPTH,
     opened,
     operator,
@@ -28,7 +27,7 @@ from gateway.wire.envelope import (
     strict_json,
 )
 from gateway.wire.errors import BadSignature, Malformed, TooLarge, WireError
-from gateway.wire.orders import ORDER, By, Envelope, Order, Signature
+from gateway.wire.orders import CLOUD, ORDER, By, Envelope, Order, Signature
 
 CLOUD_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ALICE = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from cloud_bridge import cli_alert, cli_api, cli_channel, cli_device, cli_owner, cli_policy, cli_rule
 from cloud_bridge.cli_command import commands, operator_key, order
 from cloud_bridge.cli_gateway import gateway, tell_gateway
 from cloud_bridge.cli_options import as_json, assignments, directory
@@ -63,20 +64,25 @@ def init(folder: Path, mqtts: str, https: str | None, gateways: tuple[str, ...],
         tell_gateway(made.gateway(name))
 
 
-for command in (gateway, commands, operator_key, order, *VIEWS):
+PEOPLE = (*cli_owner.GROUPS, *cli_device.GROUPS, *cli_channel.GROUPS, *cli_policy.GROUPS, *cli_rule.GROUPS)
+for command in (gateway, commands, operator_key, order, *VIEWS, *PEOPLE, *cli_alert.COMMANDS, cli_api.api):
     cloud.add_command(command)
 
 
 @cloud.command()
 @directory
 @click.option(
-    "--only", type=click.Choice(["broker", "ingest", "enrol"]), help="Play this one role, in this very process."
+    "--only",
+    type=click.Choice(["broker", "ingest", "enrol", "alerts", "api", "links"]),
+    help="Play this one role, in this very process.",
 )
 @click.pass_context
 def run(context: click.Context, folder: Path, only: str | None) -> None:
-    """Run broker, ingest and enrolment until SIGTERM or Ctrl-C; one that dies is started again.
+    """Run all roles until SIGTERM or Ctrl-C; one that dies is started again.
 
-    Prints `ready: broker HOST:PORT`, `ready: ingest HOST:PORT` (the broker it hears) and `ready: enrol HOST:PORT`.
+    Prints `ready: broker HOST:PORT`, `ready: ingest HOST:PORT` (the broker it hears), `ready: enrol HOST:PORT`,
+    `ready: alerts SOCKET` (by which it is woken), `ready: api SOCKET`; `ready: api-tls HOST:PORT` and
+    `ready: links HOST:PORT` where cloud.yaml names addresses for them.
     """
     from cloud_bridge.runtime import roles
 

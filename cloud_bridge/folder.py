@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from cloud_bridge.addresses import Address
+from cloud_bridge.alerts.terms import Terms
 from cloud_bridge.errors import BadName
 from gateway.wire.limits import GATEWAY_NAME_LENGTH, HELLO_UNITS, UNIT_NAME_LENGTH
 from gateway.wire.topics import RESERVED_NAMES, is_gateway_name, is_unit_name
@@ -110,6 +113,39 @@ tls:
 command_key: authority/command.key
 command_public: authority/command.pub
 
+# Encrypts channels' targets in the registry; signs the links in notices.
+channel_key: authority/channels.key
+link_key: authority/links.key
+
+# The mail server that notices leave by (docs/channels.md). security: starttls, tls, or none on this machine alone.
+#smtp:
+#  host: mail.example.net
+#  port: 587
+#  security: starttls
+#  sender: Ridethrough <ups@example.net>
+#  user: ups@example.net
+#  password: authority/smtp.password
+
+# Where people reach the links in notices, and where the small public app behind them listens, for a proxy to reach.
+# Without them no notice has a link (docs/links.md).
+#public_url: https://ups.example.net
+#listen_links: 127.0.0.1:8480
+
+# The administrative API over TLS, by token; without it there is its Unix socket alone (docs/api.md).
+#listen_api: 127.0.0.1:8444
+
+# An outside service that raises an alarm when it no longer hears from here.
+#dead_man:
+#  url: https://hc-ping.com/UUID
+#  every_s: 60
+
+# Whether notices may go to loopback, private and link-local addresses.
+#allow_private_targets: false
+
+# Figures of alerts (docs/alerts.md); these are the defaults.
+#alerts:
+{_terms()}
+
 # What the embedded broker lets clients have; these are the defaults.
 #limits:
 #  connections: 200
@@ -121,6 +157,12 @@ command_public: authority/command.pub
 #  message_burst: 1000
 #  bytes_per_day: 1073741824
 """
+
+
+def _terms() -> str:
+    """The figures of alerts as comments."""
+    fields = msgspec.to_builtins(Terms()).items()
+    return "\n".join(f"#  {name}: {json.dumps(value)}" for name, value in fields)
 
 
 def gateway_yaml(name: str, mqtts: str, https: str, units: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from gateway.wire.messages import Batch, Kind, Lane, LaneAck, Origin
 
 CONTRADICTION = "another record is stored under this number"
 DECLARED_LOST = "this number was explained by a gap before"
+_QUEUED = frozenset({Stored.EVENT, Stored.OUTAGE})
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -94,6 +95,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()
     letters: tuple[Letter, ...] = ()
     contradicted: int | None = None
+
+    @property
+    def alarming(self) -> bool:
+        """Whether anything of it goes into the alert queue."""
+        return self.contradicted is not None or any(entry.kind in _QUEUED for entry in self.entries)
 
 
 def unpack(lane: Lane, payload: bytes) -> Parcel:

@@ -117,6 +117,37 @@ _SERVICE = (
     EventType("notifications_disabled", WARNING, "Too many notifications: they are off for this unit for a while.", "Look at the events; turn notifications on again by the link."),
 )  # fmt: skip
 
+_WATCHED = (
+    EventType("battery_ran_short", WARNING, "The battery carried the load for much less time than the unit had promised.", "Plan a new battery; until it is fitted, count on the shorter time."),
+    EventType("battery_ran_short_cleared", INFO, "The battery was replaced or its runtime measured anew since it ran short.", NOTHING, "battery_ran_short"),
+    EventType("battery_depleting_fast", WARNING, "The battery empties faster than the unit had promised when the outage began.", "Shut the load down earlier than you had planned; have the battery tested after the outage."),
+    EventType("battery_depleting_fast_cleared", INFO, "The battery no longer empties too fast.", "Test the battery when it is charged.", "battery_depleting_fast"),
+    EventType("self_test_overdue", WARNING, "The battery was not tested for longer than you want it to be.", "Run a self-test, or correct how often you expect one."),
+    EventType("self_test_overdue_cleared", INFO, "The battery was tested, or no test is expected any more.", NOTHING, "self_test_overdue"),
+    EventType("battery_replacement_due_cleared", INFO, "The battery's replacement date has moved on.", NOTHING, "battery_replacement_due"),
+    EventType("warranty_expires_cleared", INFO, "The unit's warranty lasts longer now.", NOTHING, "warranty_expires"),
+    EventType("reading_out_of_range", WARNING, "A reading is beyond the limit that you set for it.", "Look at the reading and at what drives it."),
+    EventType("reading_back_in_range", INFO, "The reading is back within its limit.", NOTHING, "reading_out_of_range"),
+    EventType("unit_unstable", WARNING, "It comes and goes again and again; nothing more is said of it until it is calm.", "Look at the events for what comes and goes, and remove the cause."),
+    EventType("unit_unstable_cleared", INFO, "It no longer comes and goes.", NOTHING, "unit_unstable"),
+    EventType("site_outage", WARNING, "Many units of one site run from battery at once: the site has lost its mains.", "Check the site's supply; shut loads down in the order of their runtime."),
+    EventType("site_outage_over", INFO, "No unit of the site runs from battery any more.", "Check that every load has come back.", "site_outage"),
+    EventType("sites_outage", CRITICAL, "Several sites have lost their mains at once.", "Look for a failure of the grid; begin with the sites whose runtime is shortest."),
+    EventType("sites_outage_over", INFO, "The sites have their mains again.", "Check that every load has come back.", "sites_outage"),
+    EventType("site_dark", CRITICAL, "The whole site is silent, and its last words were that it ran from battery: its power ran out.", "Restore the site's power; then check that every load has come back."),
+    EventType("site_heard_again", INFO, "The site is heard again.", "Check that every load has come back.", "site_dark"),
+    EventType("certificate_near_end", WARNING, "The gateway's certificate ends soon and was not renewed; after that it is not let in.", "Check the gateway's log for why it does not renew; enrol it anew if need be."),
+    EventType("certificate_renewed", INFO, "The gateway's certificate is good for longer again.", NOTHING, "certificate_near_end"),
+    EventType("clock_wrong", WARNING, "The gateway's clock is wrong or not set: the times of its records are not to be trusted.", "Let the gateway reach a time server, or set its clock."),
+    EventType("clock_wrong_cleared", INFO, "The gateway's clock is right again.", NOTHING, "clock_wrong"),
+    EventType("outbox_growing", WARNING, "Records wait in the gateway and become more: they do not reach the cloud fast enough.", "Check the gateway's network and the cloud's database."),
+    EventType("outbox_growing_cleared", INFO, "The gateway's records reach the cloud again.", NOTHING, "outbox_growing"),
+    EventType("ingest_silent", CRITICAL, "The cloud itself hears no gateway: nothing is watched.", "Check that ingest and the broker run."),
+    EventType("ingest_heard", INFO, "The cloud hears its gateways again.", NOTHING, "ingest_silent"),
+    EventType("channel_failing", WARNING, "Notifications can't be sent by this channel.", "Check its address and its service; notifications wait and are tried again."),
+    EventType("channel_working", INFO, "Notifications are sent by this channel again.", NOTHING, "channel_failing"),
+)  # fmt: skip
+
 
 def _with_clears() -> Iterator[EventType]:
     for name, severity, meaning, do_this in _FAULTS:
@@ -125,6 +156,9 @@ def _with_clears() -> Iterator[EventType]:
 
 
 CATALOGUE: Mapping[str, EventType] = MappingProxyType(
-    {kind.name: kind for kind in (*_POWER, *_with_clears(), *_TESTS, *_LINK, *_SERVICE)}
+    {kind.name: kind for kind in (*_POWER, *_with_clears(), *_TESTS, *_LINK, *_SERVICE, *_WATCHED)}
 )
 """Every event type by name."""
+
+FROM_THE_CLOUD = frozenset(kind.name for kind in _WATCHED)
+"""Types that no gateway tells: the cloud finds them by watching, and they are alerts only, never stored as events."""

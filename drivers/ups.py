@@ -11,12 +11,13 @@ from enum import StrEnum
 
 import msgspec
 
-from drivers.catalogue import CATALOGUE, NOTHING
+from drivers.catalogue import CATALOGUE, FROM_THE_CLOUD, NOTHING
 from drivers.events import Event, EventType, Severity
 from drivers.flags import Cause, Flag, State
 
 __all__ = [
     "CATALOGUE",
+    "FROM_THE_CLOUD",
     "NOTHING",
     "READINGS",
     "Calibration",

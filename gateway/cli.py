@@ -25,6 +25,7 @@ Command = Callable[..., Any]
 _ELSEWHERE = {
     "audit": ("gateway.cli_audit:audit", "Show what was asked of this gateway from afar."),
     "claim-code": ("gateway.cli_enrol:claim_code", "Get a code with which an owner claims this gateway's units."),
+    "emergency-test": ("gateway.cli_emergency:emergency_test", "Send a test message by the emergency route."),
     "enroll": ("gateway.cli_enrol:enroll", "Make this machine a gateway of a cloud, by the cloud's token."),
     "status": ("gateway.cli_status:status", "Show the units and the outbox of the running gateway."),
 }

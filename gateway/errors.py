@@ -8,6 +8,7 @@ GatewayError
 ├── NotKept            the disk took nothing: full, read-only or failing
 ├── NotEnrolled        the cloud's enrolment endpoint can't be reached or trusted, or refuses
 ├── Withheld           an order that was taken and must no longer be sent
+├── NotSent            an emergency message that a mail or ntfy server did not take
 ├── NoAudit            the audit log can't be read
 ├── Doubtful           two readings of a unit contradict each other
 │   └── SeenTwice      the unit that answers is read under another name already
@@ -77,6 +78,15 @@ class Withheld(GatewayError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class NotSent(GatewayError):
+    """`unclear`: it may have been taken all the same."""
+
+    def __init__(self, why: str, *, unclear: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.unclear = unclear
 
 
 class NoAudit(GatewayError):

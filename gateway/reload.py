@@ -14,8 +14,8 @@ AT_START_ONLY = ("gateway", "data", "enrolment", "command_key", "outbox_mb")
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """`stop`: names of the units that go or change; `start`: those that come or changed. `uplink`: the connection is
-    made anew. `listeners`: so are the local ones. `policy`: another one holds. `restart`: changed keys that a running
-    gateway can't follow; with one of them nothing else is taken either."""
+    made anew. `listeners`: so are the local ones. `policy`, `emergency`: another one holds. `restart`: changed keys
+    that a running gateway can't follow; with one of them nothing else is taken either."""
 
     restart: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
@@ -23,6 +23,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     uplink: bool = False
     listeners: bool = False
     policy: bool = False
+    emergency: bool = False
 
 
 def difference(old: Wishes, new: Wishes) -> Changes:
@@ -37,6 +38,7 @@ def difference(old: Wishes, new: Wishes) -> Changes:
         uplink=(had.cloud, had.tls) != (has.cloud, has.tls),
         listeners=(had.status_socket, had.status_page) != (has.status_socket, has.status_page),
         policy=old.policy != new.policy,
+        emergency=had.emergency != has.emergency,
     )
 
 
@@ -57,6 +59,11 @@ def told(changes: Changes) -> str:
         ("changed", [name for name in started if name in changes.stop]),
     ]
     said = [f"{what} {', '.join(names)}" for what, names in parts if names]
-    others = {"new connection": changes.uplink, "new policy": changes.policy, "new listeners": changes.listeners}
+    others = {
+        "new connection": changes.uplink,
+        "new policy": changes.policy,
+        "new listeners": changes.listeners,
+        "new emergency route": changes.emergency,
+    }
     said += [what for what, is_so in others.items() if is_so]
     return "; ".join(said) or "nothing changed"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from drivers.ups import READINGS
+from drivers.ups import READINGS, Severity
 from gateway import ports
 from gateway.wire.limits import GATEWAY_NAME_LENGTH, HELLO_UNITS, UNIT_NAME_LENGTH
 from gateway.wire.topics import RESERVED_NAMES, is_gateway_name
@@ -63,6 +63,24 @@ UnitUrl = Annotated[
         description="a unit's URL, as in modbus+tcp://10.0.0.5:502?unit=1 or modbus+rtu:///dev/ttyUSB0?unit=1",
     ),
 ]
+MailAddress = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}\Z",
+        description="a mail address, as in owner@example.net",
+    ),
+]
+HostName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^([A-Za-z0-9.-]{1,253}|[0-9a-fA-F:]{2,45})\Z", description="a host's name or address"),
+]
+NtfyUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)+\Z",
+        description="a topic of an ntfy server as https://HOST/TOPIC",
+    ),
+]
 Rate = Annotated[
     float,
     msgspec.Meta(gt=0, le=FASTEST_HZ, description=f"readings a second, above 0 and at most {FASTEST_HZ:g}"),
@@ -102,13 +120,80 @@ class UnitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             )
 
 
+class MailRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By a mail server. `password`: a file that holds it, which nobody else may read. `ca`: who vouches for the
+    server's certificate; none: the system's authorities. `security` `none` takes no password."""
+
+    host: HostName
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: MailAddress
+    to: Annotated[tuple[MailAddress, ...], msgspec.Meta(min_length=1, max_length=10)]
+    user: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    password: Path | None = None
+    ca: Path | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.user) != (self.password is not None):
+            raise ValueError("user and password belong together: one of them is missing")
+        if self.user and self.security == "none":
+            raise ValueError("security: with none the password would go unencrypted; expected starttls or tls")
+
+    @property
+    def secret(self) -> Path | None:
+        return self.password
+
+
+class NtfyRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By an ntfy server. `token`: a file that holds an access token, which nobody else may read. `ca` as for mail."""
+
+    url: NtfyUrl
+    token: Path | None = None
+    ca: Path | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            _ = urlsplit(self.url).port
+        except ValueError as error:
+            raise ValueError(f"url: {error}") from None
+        if self.token is not None and not self.url.startswith("https://"):
+            raise ValueError("url: without TLS the token would go unencrypted; expected https://HOST/TOPIC")
+
+    @property
+    def secret(self) -> Path | None:
+        return self.token
+
+
+class EmergencySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the gateway itself tells of events that the cloud has not acknowledged for `after_s`.
+
+    `least`: severity from which on events are told; `on_battery` too, once it lasts `on_battery_s`. `an_hour`: most
+    messages in any hour. A message goes by each route that is named, and is told when one has taken it.
+    """
+
+    after_s: Annotated[int, msgspec.Meta(ge=5, le=86400)] = 120
+    least: Severity = Severity.CRITICAL
+    on_battery_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = 60
+    an_hour: Annotated[int, msgspec.Meta(ge=1, le=60)] = 6
+    mail: MailRoute | None = None
+    ntfy: NtfyRoute | None = None
+
+    def __post_init__(self) -> None:
+        if not self.routes:
+            raise ValueError("by which way? name mail, ntfy or both")
+
+    @property
+    def routes(self) -> tuple[MailRoute | NtfyRoute, ...]:
+        return tuple(route for route in (self.mail, self.ntfy) if route is not None)
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of `gateway.yaml`. `data`: the folder of the outbox.
 
     `enrolment`: where certificates are renewed. `command_key`: the public key that orders are signed with; without it
     none is taken. `policy`: which orders are allowed (S7); without it the quiet ones. `outbox_mb`: most that the outbox
     file may hold. `socket`: of `gateway status`, by default in `data`. `status_page`: address of the local page, off by
-    default.
+    default. `emergency`: a way to tell people without the cloud, off by default.
     """
 
     gateway: GatewayName
@@ -121,6 +206,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     outbox_mb: Annotated[int, msgspec.Meta(ge=16, le=65536)] = 512
     socket: Path | None = None
     status_page: ListenAddress | None = None
+    emergency: EmergencySettings | None = None
     units: Annotated[tuple[UnitSettings, ...], msgspec.Meta(max_length=HELLO_UNITS)] = ()
 
     def __post_init__(self) -> None:

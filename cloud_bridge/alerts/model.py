@@ -95,6 +95,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     backlog's that waits for the backlog's end. `ends_at`: its end was seen and is held until then. `flips`: onsets
     that were taken for one, since it comes and goes (`unstable`). `covered_by`: id of the incident that lists it.
     `acknowledged_by`, `assigned_to`: people.
+
+    What the board itself goes by: `open`: stages that are so now, each with its severity as it was said; `peak`: the
+    highest so far; `since`: when the present stretch began, by the cloud's clock; `record`, `marks`: what was taken
+    last, so that a repeat changes nothing; `times`: how often it began and ended within the backlog that it is of;
+    `again_at`, `again_mark`: of the onset that is open there after those.
     """
 
     id: str
@@ -120,6 +125,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str = ""
     assigned_to: str = ""
     details: Mapping[str, Scalar] = {}
+    open: Mapping[str, Severity] = {}
+    peak: str = ""
+    since: int = 0
+    record: int = 0
+    marks: tuple[str, ...] = ()
+    times: int = 0
+    again_at: int = 0
+    again_mark: str = ""
 
 
 class What(StrEnum):
@@ -129,6 +142,7 @@ class What(StrEnum):
     FIRED = "fired"
     GREW = "grew"
     EASED = "eased"
+    UPDATED = "updated"
     UNSTABLE = "unstable"
     RESOLVED = "resolved"
     DROPPED = "dropped"
@@ -140,7 +154,8 @@ class What(StrEnum):
 
 
 TOLD = frozenset({What.FIRED, What.GREW, What.UNSTABLE, What.RESOLVED, What.SUMMARY, What.ESCALATED})
-"""GREW: severity or stage went up. EASED: it went down, which nobody needs to hear. DROPPED: a pending one ended before
+"""GREW: severity or stage went up. EASED: it went down, which nobody needs to hear. UPDATED:
+it goes on otherwise than it did, and what it is now was told before. DROPPED: a pending one ended before
 it fired. SUMMARY: one that began and ended in a backlog, told once, afterwards (S17)."""
 
 

@@ -98,7 +98,7 @@ class State(StrEnum):
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the registry: one notice to one channel. It is marked SENT after it was sent, so a kill in between
     repeats it, under the same id. `alerts`: (alert id, number) of each step that it tells; `group`: what it may be
-    joined with while it waits. `device`: whose flood rule counted it."""
+    joined with while it waits. `device`: whose flood rule counted it. `failing_since`: when a try failed first."""
 
     id: str
     channel: int
@@ -113,5 +113,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     state: State = State.WAITING
     attempts: int = 0
     last_error: str = ""
+    failing_since: int | None = None
     sent_at: int | None = None
     until: int | None = None
+    left_out: int = 0
+    """Of a digest, as Notice's."""

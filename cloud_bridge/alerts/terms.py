@@ -6,14 +6,19 @@ UTC milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from drivers.ups import Severity
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 NAME_LENGTH = 64
 SCOPE_AT_MOST = 200
@@ -193,6 +198,8 @@ class Terms(_Words, frozen=True, kw_only=True):
     """S22, as the next two."""
     gateway_lost_hold_s: float = 600.0
     gateway_lost_on_battery_hold_s: float = 90.0
+    end_hold_s: float = 5.0
+    """The end of what was told has to last so long, or it is none."""
     critical_after_s: float = 300.0
     """On battery longer than this, or with less charge than the next: critical (S22)."""
     critical_below_pct: float = 50.0
@@ -216,8 +223,8 @@ class Terms(_Words, frozen=True, kw_only=True):
     """A notification that can't be sent is given up after this."""
 
 
-class Directory(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything above as the registry had it at one moment, by id."""
+class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything above as the registry had it at one moment, by id; and found quickly by other things."""
 
     owners: Mapping[int, Owner] = {}
     sites: Mapping[int, Site] = {}
@@ -227,3 +234,33 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[int, Rule] = {}
     silences: Mapping[int, Silence] = {}
     routes: Route | None = None
+
+    @cached_property
+    def units(self) -> Mapping[str, Device]:
+        """By GATEWAY/UNIT."""
+        return {f"{device.gateway}/{device.unit}": device for device in self.devices.values()}
+
+    @cached_property
+    def at_gateway(self) -> Mapping[str, tuple[Device, ...]]:
+        return _by(self.devices.values(), lambda device: device.gateway)
+
+    @cached_property
+    def at_site(self) -> Mapping[int | None, tuple[Device, ...]]:
+        return _by(self.devices.values(), lambda device: device.site)
+
+    @cached_property
+    def policies_of(self) -> Mapping[int | None, tuple[Policy, ...]]:
+        """By owner; None: the operator's."""
+        return _by(self.policies.values(), lambda policy: policy.owner)
+
+    @cached_property
+    def channels_of(self) -> Mapping[int | None, tuple[Channel, ...]]:
+        """By owner; None: the operator's."""
+        return _by(self.channels.values(), lambda channel: channel.owner)
+
+
+def _by(found: Iterable[T], key: Callable[[T], K]) -> Mapping[K, tuple[T, ...]]:
+    lists: defaultdict[K, list[T]] = defaultdict(list)
+    for each in found:
+        lists[key(each)].append(each)
+    return {name: tuple(each) for name, each in lists.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import ssl
 from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
@@ -21,10 +20,10 @@ from cloud_bridge.addresses import exposure
 from cloud_bridge.attempts import Guard
 from cloud_bridge.broker.complaints import Complaints
 from cloud_bridge.enrolment import Refused
-from cloud_bridge.errors import CloudError, NotAFolder
-from cloud_bridge.runtime.https import serving
+from cloud_bridge.errors import CloudError
+from cloud_bridge.runtime.https import serving, tls_of
 from cloud_bridge.runtime.issue import Issuing
-from cloud_bridge.runtime.keys import check_private, load_authority, load_certificate
+from cloud_bridge.runtime.keys import load_authority, load_certificate
 from cloud_bridge.runtime.listening import listening
 from cloud_bridge.runtime.revocation import write_list
 from cloud_bridge.settings import CloudSettings
@@ -77,7 +76,7 @@ async def _run(settings: CloudSettings, issuing: Issuing, revoke: Callable[[], b
     listener = listening(settings.enrolment_listens_at)
     if warning := exposure(settings.enrolment_listens_at):
         log.warning("%s", warning)
-    async with serving(application(issuing), listener, _tls(settings)):
+    async with serving(application(issuing), listener, tls_of(settings.tls.enrol)):
         revoking = asyncio.create_task(_keep_list(revoke), name="revocation list")
         host, port = listener.getsockname()[:2]
         announce("enrol", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
@@ -207,17 +206,3 @@ def _response(status: int, message: Message) -> Response:
 
 def _peer(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _tls(settings: CloudSettings) -> ssl.SSLContext:
-    """TLS 1.2 or newer; who asks proves itself in the request. Raises NotAFolder."""
-    pair = settings.tls.enrol
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    check_private(pair.key)
-    try:
-        context.load_cert_chain(pair.certificate, pair.key)
-    except OSError as error:
-        both = f"{pair.certificate} and {pair.key.name} beside it"
-        raise NotAFolder(f"{both}: can't be used: {error.strerror or error}") from error
-    return context

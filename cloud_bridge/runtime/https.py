@@ -20,7 +20,10 @@ from uvicorn.server import ServerState
 
 from cloud_bridge.addresses import Address
 from cloud_bridge.attempts import Room
+from cloud_bridge.errors import NotAFolder
+from cloud_bridge.runtime.keys import check_private
 from cloud_bridge.runtime.listening import arrivals
+from cloud_bridge.settings import KeyPair
 
 CONNECTIONS = 64
 CONNECTIONS_PER_ADDRESS = 16
@@ -49,9 +52,16 @@ class _Connection(H11Protocol):
 
 
 class HttpsServer:
-    """Serves on a listening socket that is handed in."""
+    """Serves on a listening socket that is handed in. No `context`: without TLS, for this machine or a proxy on it."""
 
-    def __init__(self, app: Any, listener: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        app: Any,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+        each: int = CONNECTIONS_PER_ADDRESS,
+        lasts_s: float = CONNECTION_S,
+    ) -> None:
         self._config = Config(
             app,
             http=_Connection,
@@ -68,7 +78,8 @@ class HttpsServer:
         self._listener = listener
         self._context = context
         self._clients: set[asyncio.Task[None]] = set()
-        self._room = Room(CONNECTIONS, CONNECTIONS_PER_ADDRESS)
+        self._room = Room(CONNECTIONS, each)
+        self._lasts_s = lasts_s
 
     async def accept(self) -> None:
         """Lets clients in for ever."""
@@ -102,13 +113,13 @@ class HttpsServer:
         state.default_headers = self._config.encoded_headers
         transport: asyncio.Transport | None = None
         try:
-            async with asyncio.timeout(CONNECTION_S):
+            async with asyncio.timeout(self._lasts_s):
                 transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                     partial(_Connection, self._config, state, gone),
                     connection,
                     ssl=self._context,
-                    ssl_handshake_timeout=HANDSHAKE_S,
-                    ssl_shutdown_timeout=STOP_S,
+                    ssl_handshake_timeout=HANDSHAKE_S if self._context else None,
+                    ssl_shutdown_timeout=STOP_S if self._context else None,
                 )
                 await gone.wait()
         except OSError as error:  # ssl.SSLError and TimeoutError are OSErrors
@@ -120,9 +131,16 @@ class HttpsServer:
 
 
 @asynccontextmanager
-async def serving(app: Any, listener: socket.socket, context: ssl.SSLContext) -> AsyncIterator[None]:
-    """The application, served until the block ends."""
-    server = HttpsServer(app, listener, context)
+async def serving(
+    app: Any,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    each: int = CONNECTIONS_PER_ADDRESS,
+    lasts_s: float = CONNECTION_S,
+) -> AsyncIterator[None]:
+    """The application, served until the block ends. `each`: connections at once of one address; `lasts_s`: the longest
+    one."""
+    server = HttpsServer(app, listener, context, each, lasts_s)
     accepting = asyncio.create_task(server.accept(), name="https door")
     try:
         yield
@@ -130,3 +148,16 @@ async def serving(app: Any, listener: socket.socket, context: ssl.SSLContext) ->
         accepting.cancel()
         await asyncio.gather(accepting, return_exceptions=True)
         await server.close()
+
+
+def tls_of(pair: KeyPair) -> ssl.SSLContext:
+    """TLS 1.2 or newer; who asks proves itself in the request. Raises NotAFolder."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    check_private(pair.key)
+    try:
+        context.load_cert_chain(pair.certificate, pair.key)
+    except OSError as error:
+        both = f"{pair.certificate} and {pair.key.name} beside it"
+        raise NotAFolder(f"{both}: can't be used: {error.strerror or error}") from error
+    return context

@@ -20,6 +20,7 @@ from cloud_bridge.backoff import delays
 from cloud_bridge.broker.complaints import Complaints
 from cloud_bridge.errors import BadAddress, CloudError
 from cloud_bridge.ingest import Letter, unpack
+from cloud_bridge.runtime.alerts.wake import Bell
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.runtime.inbox import Heard, Inbox
 from cloud_bridge.runtime.link import Link, tls_context
@@ -65,12 +66,15 @@ class Ingest:
         publish: Publish,
         connected_at: Callable[[], int | None],
         registry: RegistryWatch,
+        bell: Bell,
     ) -> None:
         self._telemetry = telemetry
         self._inbox = inbox
         self._publish = publish
         self._connected_at = connected_at
         self._registry = registry
+        self._bell = bell
+        self._alarming = False
         self._may_begin = threading.Event()
         self._stopping = threading.Event()
         self._asked = Asked()
@@ -148,11 +152,14 @@ class Ingest:
         answers = Answers()
         words: list[Word] = []
         flush, connected_at = self._flush_due(), self._connected_at()
+        self._alarming = False
         with self._telemetry.transaction():
             for message in messages:
                 self._absorb(message, answers, words)
             if flush:
                 self._flush(connected_at)
+        if self._alarming:
+            self._bell.ring()
         if flush:
             self._heartbeats.clear()
             self._written_connected_at = connected_at
@@ -215,6 +222,7 @@ class Ingest:
     def _take_batch(self, gateway: str, lane: Lane, message: Heard, answers: Answers) -> list[Word]:
         verdict = self._telemetry.take(gateway, unpack(lane, message.payload), message.received_at)
         answers.acknowledge(gateway, lane, verdict.ack)
+        self._alarming = self._alarming or verdict.alarming
         for letter in verdict.letters:
             what = f"record {letter.number} of {lane} goes to the dead letters: {letter.reason}"
             self._tell_of(gateway, f"record of {lane}", what)
@@ -259,7 +267,8 @@ def _run(settings: CloudSettings, address: Address, context: ssl.SSLContext) -> 
 
     link = Link(address, context, inbox.put, changed)
     registry = RegistryWatch(settings.registry_at, settings.data / FILE_NAME, link.publish, known)
-    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at, registry)
+    bell = Bell(settings.data)
+    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at, registry, bell)
     _call_on_signal(ingest.stop)
     registry.start()
     try:
@@ -268,6 +277,7 @@ def _run(settings: CloudSettings, address: Address, context: ssl.SSLContext) -> 
         registry.stop()
         link.stop()
         telemetry.close()
+        bell.close()
 
 
 def _check_registry(settings: CloudSettings) -> None:

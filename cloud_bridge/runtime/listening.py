@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from cloud_bridge.addresses import Address, is_every_address
 from cloud_bridge.errors import BrokerFailed
 
 BACKLOG = 128
+NOBODY = Address("", 0)
+"""Who comes to a unix socket has no address."""
 NO_ACCEPT_PAUSE_S = 1.0
 """Most likely the process has no descriptor left, until a client goes; asyncio's own servers wait as long."""
 
@@ -29,6 +34,42 @@ def listening(listen: Address) -> socket.socket:
     return listener
 
 
+def listening_unix(path: Path, mode: int) -> socket.socket:
+    """A unix socket, listening; one that a dead process left behind is replaced. Raises BrokerFailed."""
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o777 & ~mode)  # nobody else may come in between
+    try:
+        with _short(path) as name:
+            if path.is_socket():
+                if _is_answered(name):
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+                path.unlink()
+            listener.bind(name)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise BrokerFailed(f"can't listen at {path}: {error.strerror or error}") from error
+    finally:
+        os.umask(mask)
+    listener.setblocking(False)
+    return listener
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for it, however deep it lies: a socket's address has room for 108 bytes (unix(7))."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _is_answered(name: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(name) == 0
+
+
 async def arrivals(listener: socket.socket, logger: logging.Logger) -> AsyncIterator[tuple[socket.socket, Address]]:
     """Each connection and where it comes from, for ever."""
     loop = asyncio.get_running_loop()
@@ -40,5 +81,5 @@ async def arrivals(listener: socket.socket, logger: logging.Logger) -> AsyncIter
                 logger.error("can't accept a connection: %s", error.strerror)
                 await asyncio.sleep(NO_ACCEPT_PAUSE_S)
             continue
-        yield connection, Address(peer[0], peer[1])
+        yield connection, Address(peer[0], peer[1]) if peer else NOBODY
         await asyncio.sleep(0)  # sock_accept does not wait while more are there: those inside get their turn

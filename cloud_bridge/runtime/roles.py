@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cloud_bridge.folder import Folder
@@ -16,15 +16,16 @@ from cloud_bridge.store.registry.errors import NewerRegistry, NoRegistry, OlderR
 from config.errors import SettingsError
 from config.runtime.ready import announce
 
-BROKER, INGEST, ENROL = "broker", "ingest", "enrol"
-NAMES = (BROKER, INGEST, ENROL)
+BROKER, INGEST, ENROL, ALERTS, API, LINKS = "broker", "ingest", "enrol", "alerts", "api", "links"
+NAMES = (BROKER, INGEST, ENROL, ALERTS, API, LINKS)
 
 log = logging.getLogger(__name__)
 
 
 def roles_of(folder: Path, settings: CloudSettings, log_level: str = "info") -> list[Role]:
-    """What runs for the cloud in `folder`; a broker of the owner's own is not ours to run."""
-    names = [name for name in NAMES if name != BROKER or settings.broker == EMBEDDED]
+    """What runs for the cloud in `folder`; a broker of the owner's own is not ours to run, nor links nowhere."""
+    wanted = {BROKER: settings.broker == EMBEDDED, LINKS: bool(settings.listen_links)}
+    names = [name for name in NAMES if wanted.get(name, True)]
     # -P: a folder named like one of ours where the program was started must not shadow it.
     program = (sys.executable, "-P", "-c", "from config.cli import main; main()", "--log-level", log_level)
     return [Role(name, (*program, "cloud", "run", "--dir", str(folder), "--only", name)) for name in names]
@@ -47,26 +48,29 @@ def prepare(folder: Path, settings: CloudSettings) -> None:
 
 def play(name: str, settings: CloudSettings) -> None:
     """Plays one role in this process until SIGTERM or SIGINT. Raises CloudError, SettingsError."""
-    if name == BROKER:
-        from cloud_bridge.runtime.broker import run_broker
-
-        run_broker(settings)
-        return
-    if name == ENROL:
-        from cloud_bridge.runtime.enrol import run_enrol
-
-        try:
-            run_enrol(settings)
-        except (NewerRegistry, OlderRegistry, NoRegistry) as error:
-            raise SettingsError(reason=str(error)) from error
-        return
-    from cloud_bridge.runtime.ingest import run
-
+    run = _player(name)
     try:
         run(settings)
     except (StoreError, NewerRegistry, OlderRegistry, NoRegistry) as error:
         # Nothing that a supervisor's next try could change.
         raise SettingsError(reason=str(error)) from error
+
+
+def _player(name: str) -> Callable[[CloudSettings], None]:
+    """Imports what that role needs, and nothing else."""
+    if name == BROKER:
+        from cloud_bridge.runtime.broker import run_broker as run
+    elif name == ENROL:
+        from cloud_bridge.runtime.enrol import run_enrol as run
+    elif name == ALERTS:
+        from cloud_bridge.runtime.alerts.role import run_alerts as run
+    elif name == API:
+        from cloud_bridge.runtime.api.role import run_api as run
+    elif name == LINKS:
+        from cloud_bridge.runtime.links import run_links as run
+    else:
+        from cloud_bridge.runtime.ingest import run
+    return run
 
 
 def supervise_all(roles: Sequence[Role]) -> None:

@@ -30,6 +30,8 @@ def add_bodies(conn: sqlite3.Connection, gateway: int, entries: Numbered) -> Non
     ):
         if rows:
             conn.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    queued = [(row,) for row, entry in entries if isinstance(entry.body, EventBody | OutageBody)]
+    conn.executemany("INSERT INTO alert_queue (record_id) VALUES (?)", queued)
     for row, entry in entries:
         if isinstance(entry.body, ClockBody) and entry.stamp and (anchor := anchor_of(entry.stamp)):
             keep_anchor(conn, gateway, row, entry.stamp.boot, anchor)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,7 +36,7 @@ _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _outage = msgspec.json.Decoder(OutageBody)
 _details = msgspec.json.Decoder(dict[str, Scalar])
 
-_EVENTS = """
+_EVERY_EVENT = """
 SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
        s.lane AS lane, s.name AS stream, r.seq AS seq,
        e.type AS type, e.severity AS severity, e.after_at AS after_at, e.found_afterwards AS found_afterwards,
@@ -46,6 +48,9 @@ SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
   JOIN streams s ON s.id = r.stream_id
   JOIN gateways g ON g.id = s.gateway_id
   LEFT JOIN units u ON u.id = r.unit_id
+"""
+
+_EVENTS = f"""{_EVERY_EVENT}
  WHERE e.record_id > :after_id
    AND (:up_to_id IS NULL OR e.record_id <= :up_to_id)
    AND (:since IS NULL OR coalesce(r.dated_at, r.at) >= :since)
@@ -54,7 +59,7 @@ SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit,
    AND (:severity IS NULL OR e.severity = :severity)
 """
 
-_OUTAGES = """
+_EVERY_OUTAGE = """
 SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit, r.at AS at, r.dated_at AS dated_at,
        r.clock AS clock, r.history AS history, r.received_at AS received_at, o.body AS body
   FROM outages o
@@ -62,9 +67,44 @@ SELECT r.id AS id, g.name AS gateway, coalesce(u.name, '') AS unit, r.at AS at, 
   JOIN streams s ON s.id = r.stream_id
   JOIN gateways g ON g.id = s.gateway_id
   LEFT JOIN units u ON u.id = r.unit_id
+"""
+
+_OUTAGES = f"""{_EVERY_OUTAGE}
  WHERE (:since IS NULL OR coalesce(r.dated_at, r.at) >= :since)
    AND (:gateway IS NULL OR g.name = :gateway)
    AND (:unit IS NULL OR u.name = :unit)
+"""
+
+# The newest of each type of each unit. The join is of integers alone, and only of what came since.
+_NEWEST_EVENTS = f"""{_EVERY_EVENT}
+ WHERE e.record_id IN (
+   SELECT max(n.record_id)
+     FROM events n JOIN records m ON m.id = n.record_id
+    WHERE n.record_id > :after_id AND n.record_id <= :up_to_id AND m.unit_id IS NOT NULL
+      AND n.type IN (SELECT value FROM json_each(:types))
+    GROUP BY m.unit_id, n.type
+ )
+ ORDER BY e.record_id
+"""
+
+# A battery that was switched off on somebody's word was not at its end.
+_SPENT = f"""{_EVERY_OUTAGE}
+ WHERE o.record_id > :after_id AND o.record_id <= :up_to_id AND r.unit_id IS NOT NULL
+   AND (o.ended = 'output_off' OR o.lowest_charge_pct <= :empty_pct)
+   AND NOT EXISTS (
+     SELECT 1 FROM records c JOIN events k ON k.record_id = c.id
+      WHERE c.unit_id = r.unit_id AND c.kind = 'event' AND k.type = 'output_off_commanded'
+        AND c.at BETWEEN o.began_at AND r.at AND c.id < r.id
+   )
+ ORDER BY o.record_id
+"""
+
+_UNITS = """
+SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity, r.dated_at
+  FROM units u JOIN gateways g ON g.id = u.gateway_id
+  LEFT JOIN unit_latest l ON l.unit_id = u.id LEFT JOIN records r ON r.id = l.record_id
+ WHERE :after_id IS NULL OR l.record_id > :after_id
+ ORDER BY g.name, u.id
 """
 
 
@@ -84,6 +124,10 @@ class Reader:
         """Changes when anything was committed."""
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
+    def last_record(self) -> int:
+        """Id of the newest record of any kind."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()[0])
+
     def last_id(self) -> int:
         """Of the newest event."""
         return int(self._db.execute("SELECT coalesce(max(record_id), 0) FROM events").fetchone()[0])
@@ -102,18 +146,25 @@ class Reader:
         newest = f"SELECT * FROM ({_EVENTS} ORDER BY e.record_id DESC LIMIT :newest) ORDER BY id"
         sql = f"{_EVENTS} ORDER BY e.record_id" if wanted.newest is None else newest
         for row in self._db.query(sql, values):
-            row["severity"] = Severity(row["severity"])
-            row["found_afterwards"], row["history"] = bool(row["found_afterwards"]), bool(row["history"])
-            row["details"] = _details.decode(row["details"])
-            yield EventRow(**row)
+            yield _event(row)
+
+    def newest_events(self, types: Iterable[str], after_id: int, up_to_id: int) -> Iterator[EventRow]:
+        """Of each unit the newest of each type among those records, in the order of storing."""
+        values = {"types": json.dumps(list(types)), "after_id": after_id, "up_to_id": up_to_id}
+        return (_event(row) for row in self._db.query(_NEWEST_EVENTS, values))
 
     def outages(self, wanted: OutageFilter) -> Iterator[OutageRow]:
         """In the order of storing."""
         newest = f"SELECT * FROM ({_OUTAGES} ORDER BY o.record_id DESC LIMIT :newest) ORDER BY id"
         sql = f"{_OUTAGES} ORDER BY o.record_id" if wanted.newest is None else newest
         for row in self._db.query(sql, msgspec.structs.asdict(wanted)):
-            row["history"], row["body"] = bool(row["history"]), _outage.decode(row["body"])
-            yield OutageRow(**row)
+            yield _outage_row(row)
+
+    def spent_outages(self, empty_pct: float, after_id: int, up_to_id: int) -> Iterator[OutageRow]:
+        """Those that the battery did not outlast, among those records, in the order of storing: the output went off
+        and nobody had told it to, or the charge fell to `empty_pct`."""
+        values = {"empty_pct": empty_pct, "after_id": after_id, "up_to_id": up_to_id}
+        return (_outage_row(row) for row in self._db.query(_SPENT, values))
 
     def steps(self, gateway: str, command: str) -> list[CommandBody]:
         """What the gateway said about a command, in its order."""
@@ -127,6 +178,7 @@ class Reader:
     def gateways(self) -> list[GatewayRow]:
         letters = self._db.query("SELECT gateway_id, count(*) AS letters FROM dead_letters GROUP BY gateway_id")
         count = {row["gateway_id"]: row["letters"] for row in letters}
+        streams = self._streams()
         return [
             GatewayRow(
                 name=row["name"],
@@ -138,7 +190,7 @@ class Reader:
                 waiting=_waiting.decode(row["waiting"]) if row["waiting"] else {},
                 letters=count.get(row["id"], 0),
                 letters_dropped=row["letters_dropped"],
-                streams=self._streams(row["id"]),
+                streams=streams.get(row["id"], ()),
                 health=stored_health(row["health"]),
                 health_at=row["health_at"],
                 audit_broken_at=row["audit_broken_at"],
@@ -146,19 +198,16 @@ class Reader:
             for row in self._db.query("SELECT * FROM gateways ORDER BY name")
         ]
 
-    def _streams(self, gateway: int) -> tuple[StreamRow, ...]:
-        rows = self._db.query(
-            "SELECT lane, name AS stream, through FROM streams WHERE gateway_id = ? ORDER BY id", [gateway]
-        )
-        return tuple(StreamRow(**row) for row in rows)
+    def _streams(self) -> Mapping[int, tuple[StreamRow, ...]]:
+        """By gateway."""
+        found: defaultdict[int, list[StreamRow]] = defaultdict(list)
+        for row in self._db.query("SELECT gateway_id, lane, name AS stream, through FROM streams ORDER BY id"):
+            found[row.pop("gateway_id")].append(StreamRow(**row))
+        return {gateway: tuple(streams) for gateway, streams in found.items()}
 
-    def units(self) -> list[UnitRow]:
-        rows = self._db.query(
-            "SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity, r.dated_at"
-            "  FROM units u JOIN gateways g ON g.id = u.gateway_id"
-            "  LEFT JOIN unit_latest l ON l.unit_id = u.id LEFT JOIN records r ON r.id = l.record_id"
-            " ORDER BY g.name, u.id"
-        )
+    def units(self, after_id: int | None = None) -> list[UnitRow]:
+        """All, or those whose newest status is a record after that one."""
+        rows = self._db.query(_UNITS, {"after_id": after_id})
         return [
             UnitRow(
                 gateway=row["gateway"],
@@ -173,6 +222,15 @@ class Reader:
             for row in rows
         ]
 
+    def first_seen(self) -> Mapping[tuple[str, str], int]:
+        """When the first identity of each unit came, by gateway and unit."""
+        rows = self._db.query(
+            "SELECT g.name AS gateway, u.name AS unit, (SELECT r.received_at FROM records r"
+            "   WHERE r.unit_id = u.id AND r.kind = 'identity' ORDER BY r.at LIMIT 1) AS seen_at"
+            "  FROM units u JOIN gateways g ON g.id = u.gateway_id"
+        )
+        return {(row["gateway"], row["unit"]): row["seen_at"] for row in rows if row["seen_at"] is not None}
+
     def ingest(self) -> IngestRow | None:
         rows = self._db.query("SELECT started_at, alive_at, connected_at FROM ingest")
         return next((IngestRow(**row) for row in rows), None)
@@ -185,6 +243,18 @@ class Reader:
             "  FROM dead_letters d JOIN gateways g ON g.id = d.gateway_id ORDER BY d.id"
         )
         return (LetterRow(**row) for row in rows)
+
+
+def _event(row: dict[str, Any]) -> EventRow:
+    row["severity"] = Severity(row["severity"])
+    row["found_afterwards"], row["history"] = bool(row["found_afterwards"]), bool(row["history"])
+    row["details"] = _details.decode(row["details"])
+    return EventRow(**row)
+
+
+def _outage_row(row: dict[str, Any]) -> OutageRow:
+    row["history"], row["body"] = bool(row["history"]), _outage.decode(row["body"])
+    return OutageRow(**row)
 
 
 def step_of(row: Mapping[str, Any]) -> CommandBody:

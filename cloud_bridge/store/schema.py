@@ -222,3 +222,14 @@ def _create_commands(db: Database) -> None:
         not_null={"command", "stage", "reason"},
         foreign_keys=[("record_id", "records", "id")],
     ).create_index(["command"])
+
+
+@MIGRATIONS(name="0003_alert_queue")
+def _third(db: Database) -> None:
+    """What the alerts role has to hear of, in the order of storing; ids grow, whatever a record's own is."""
+    db.table("alert_queue").create(
+        {"id": int, "record_id": int},
+        pk="id",
+        not_null={"record_id"},
+        foreign_keys=[("record_id", "records", "id")],
+    )

@@ -20,6 +20,7 @@ from gateway.runtime.blackbox import BlackBox
 from gateway.runtime.clock import QUALITY_EVERY_S, ClockWatch, SystemClock
 from gateway.runtime.cloud import Cloud
 from gateway.runtime.commands import Commands
+from gateway.runtime.emergency import Emergency
 from gateway.runtime.health import HealthReports
 from gateway.runtime.host import HostReader
 from gateway.runtime.listeners import Listeners
@@ -65,6 +66,7 @@ class Assembly:
         )
         self._overview = Overview(settings.gateway, parts, clock)
         self._listeners = Listeners(settings, self._view)
+        self._emergency = Emergency(settings, outbox, clock, lambda: self._uplink.trouble)
         self._health = HealthReports(HostReader(settings.data), self._overview.health, self._healthy)
         self._running: list[asyncio.Task[None]] = []
 
@@ -99,6 +101,7 @@ class Assembly:
             raise NotReloaded(str(error)) from error
         self.wishes = wishes
         self._commands.replace(wishes.policy)
+        self._emergency.use(wishes.settings)
         # All that go, before any that comes: two may have exchanged their lines.
         await asyncio.gather(*(self._units.stop(name) for name in changes.stop))
         for unit in changes.start:
@@ -134,6 +137,7 @@ class Assembly:
         yield "black box", self._blackbox.run()
         yield "clock", self._watch_clock(clock_watch)
         yield "health", self._health.run()
+        yield "emergency route", self._emergency.run()
 
     async def _watch_clock(self, watch: ClockWatch) -> None:
         while True:

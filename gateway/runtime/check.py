@@ -16,10 +16,11 @@ from drivers.errors import BadUrl
 from drivers.open import open_driver
 from gateway import credentials, ports, renewal
 from gateway.credentials import Finding
-from gateway.errors import CannotStart
+from gateway.errors import CannotStart, NotSent
 from gateway.order import Wishes
 from gateway.policy import Policy
 from gateway.runtime import pair
+from gateway.runtime.secret import read_secret
 from gateway.runtime.tls import client_context, key_problem
 from gateway.settings import GatewaySettings, UnitSettings
 
@@ -36,6 +37,7 @@ def check(wishes: Wishes) -> list[Finding]:
         *_policy(settings, policy),
         *_enrolment(settings),
         *_status_page(settings),
+        *_emergency(settings),
         *(finding for unit in settings.units for finding in _unit(unit)),
         *_ports(settings),
     ]
@@ -104,6 +106,22 @@ def _status_page(settings: GatewaySettings) -> Iterator[Finding]:
     if not credentials.is_loopback(host.strip("[]")):
         what = f"{settings.status_page} is not this machine alone; it has no password, so use 127.0.0.1 and `ssh -L`"
         yield Finding("status_page", what, fatal=False)
+
+
+def _emergency(settings: GatewaySettings) -> Iterator[Finding]:
+    """What can be seen of a route without trying it, as `ridethrough gateway emergency-test` does."""
+    for route in settings.emergency.routes if settings.emergency else ():
+        try:
+            read_secret(route.secret)
+        except NotSent as error:
+            where, _, what = error.why.partition(": ")
+            yield Finding(where, what)
+        if route.ca is None:
+            continue
+        try:
+            x509.load_pem_x509_certificates(_read(route.ca))
+        except (OSError, ValueError, CannotStart) as error:
+            yield _unreadable(error, route.ca, "is no certificate in PEM")
 
 
 def _unit(unit: UnitSettings) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from simulator.rig.truth import Happened, Stored, transfers
 from simulator.runtime.ctl import ask
 
 GATEWAY = "demo"
-ROLES = ("broker", "ingest")
+ROLES = ("broker", "ingest", "alerts")
 WIRES = {
     "tcp": ("modbus-tcp", "modbus+tcp"),
     "rtu": ("modbus-rtu", "modbus+rtu"),
@@ -56,11 +56,11 @@ class UnitPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class World:
-    """Units, one gateway, broker and ingest in `directory`. Every process is started again when it dies.
+    """Units, one gateway, broker, ingest and alerts in `directory`. Every process is started again when it dies.
 
     `units_only`: neither cloud nor gateway. `later`: which of "cloud" and "gateway" the scene starts itself.
-    `roles_apart`: broker and ingest as children of ours, not of `cloud run`. `steady_s`: who lived so long is started
-    again without delay. `environment`: of every process, beside ours.
+    `roles_apart`: broker, ingest and alerts as children of ours, not of `cloud run`. `steady_s`: who lived so long is
+    started again without delay. `environment`: of every process, beside ours.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class World:
         return self.cloud.gateway(GATEWAY) / "data"
 
     async def start_cloud(self) -> None:
-        """Broker and ingest, until they serve. Raises NotReady."""
+        """All its roles, until they serve. Raises NotReady."""
         await self._ready(self._open_cloud())
 
     async def start_gateway(self) -> None:
@@ -201,7 +201,7 @@ class World:
         watched = {plan.name: self.urls[plan.name] for plan in self.plans if plan.watched}
         init(self.cloud.root, mqtts, [GATEWAY], https=https, demo=True, units={GATEWAY: watched})
         settings = yaml.safe_load(self._gateway_yaml.read_text())
-        for unit, plan in zip(settings["units"], (plan for plan in self.plans if plan.watched), strict=True):
+        for unit, plan in zip(settings.get("units", ()), (plan for plan in self.plans if plan.watched), strict=True):
             unit.update(plan.settings)
         self._gateway_yaml.write_text(yaml.safe_dump(settings))
 

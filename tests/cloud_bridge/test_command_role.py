@@ -20,7 +20,7 @@ from cloud_bridge.store.registry.registry import Registry
 from drivers.ups import Identity, Outcome, Verb
 from gateway.wire import codec, envelope
 from gateway.wire.messages import IdentityBody, Kind, Lane
-from gateway.wire.orders import ORDER, Challenge, ChallengeWanted, Order, Stage
+from gateway.wire.orders import CLOUD, ORDER, Challenge, ChallengeWanted, Order, Stage
 from gateway.wire.topics import Down, Up
 from tests.cloud_bridge.talker import Talker, eventually
 from tests.cloud_bridge.test_ingest_role import Cloud
@@ -64,7 +64,7 @@ def cloud_key(cloud: Cloud) -> Ed25519PublicKey:
 
 
 def opened(cloud: Cloud, raw: bytes, **operators: str) -> tuple[Order, frozenset[str]]:
-    keys = {envelope.CLOUD: cloud_key(cloud)}
+    keys = {CLOUD: cloud_key(cloud)}
     keys |= {envelope.operator(name): envelope.public_key(key) for name, key in operators.items()}
     found = envelope.opened(raw, ORDER, keys)
     return envelope.read_payload(found.payload, Order), found.signers
@@ -102,7 +102,7 @@ def test_s9_a_command_is_signed_with_its_gateways_challenge_and_ends_with_its_ou
             "erika",
         )
         assert order.expires_at - order.issued_at <= 60_000
-        assert signers == {envelope.CLOUD}
+        assert signers == {CLOUD}
         finished(talker, order.id)
         assert process.ended() == 0
     answer = json.loads(process.stdout)
@@ -140,7 +140,7 @@ def test_s9_what_cuts_the_output_bears_an_operators_signature_too(
         wanted = codec.decode(talker.wait_for(Down.CHALLENGE), ChallengeWanted)
         talker.say(Up.CHALLENGE, Challenge(id=wanted.id, challenge=CHALLENGE))
         order, signers = opened(cloud, talker.wait_for(Down.COMMAND), erika=public)
-        assert signers == {envelope.CLOUD, "operator:erika"}
+        assert signers == {CLOUD, "operator:erika"}
         assert (order.groups, order.use_off_delay, order.use_on_delay) == ((1, 2), True, False)
         talker.say(Up.EVENTS, payload(1, command(order.id, Stage.REFUSED, "feeds_gateway", detail="group 1 feeds it")))
         assert process.ended() == 1

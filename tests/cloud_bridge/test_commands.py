@@ -28,7 +28,7 @@ from cloud_bridge.commands import (
 from drivers.ups import Outcome, Verb
 from gateway.wire import codec, envelope
 from gateway.wire.classes import CLASSES, CommandClass
-from gateway.wire.orders import ORDER, ChallengeWanted, CommandBody, Stage
+from gateway.wire.orders import CLOUD, ORDER, ChallengeWanted, CommandBody, Stage
 from gateway.wire.topics import Down
 from tests.cloud_bridge.test_cli_views import HOSTILE, printed
 from tests.cloud_bridge.words import T0, hello, unset
@@ -229,7 +229,7 @@ def test_what_ran_out_or_is_on_the_gateways_disk_is_not_said(row: Command, now_m
 
 def test_a_commands_line_has_what_was_signed_and_what_became_of_it() -> None:
     request = Request(verb=Verb.OUTLET_OFF, groups=(1, 2))
-    keys = [(envelope.CLOUD, Ed25519PrivateKey.from_private_bytes(bytes(32)))]
+    keys = [(CLOUD, Ed25519PrivateKey.from_private_bytes(bytes(32)))]
     sealed = codec.encode(envelope.seal(ORDER, order(CHALLENGED, request, T0), keys))
     row = settled(msgspec.structs.replace(SIGNED, envelope=sealed), [DONE], T0 + 1)
     assert order_of(row) == order(CHALLENGED, request, T0)

@@ -88,7 +88,7 @@ def test_s12_a_gateway_accepts_a_server_certificate_for_the_right_host_only(tmp_
 def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
     folder = init(tmp_path / "cloud", gateways=["pi-1"])
     keys = list(folder.root.rglob("*.key"))
-    assert len(keys) == 7
+    assert len(keys) == 9
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     folders = [folder.root, *(path for path in folder.root.rglob("*") if path.is_dir())]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
@@ -97,7 +97,7 @@ def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
 def test_each_key_is_another(tmp_path: Path) -> None:
     folder = init(tmp_path / "cloud", gateways=["pi-1", "pi-2"])
     keys = [key.read_bytes() for key in folder.root.rglob("*.key")]
-    assert len(set(keys)) == len(keys) == 8
+    assert len(set(keys)) == len(keys) == 10
 
 
 def test_the_brokers_certificate_is_good_for_its_host_and_this_machine(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_delays_double_up_to_the_longest_and_keep_at_least_their_half() -> None:
     assert [round(wait, 6) for wait in islice(delays(1, 5, lambda: 1.0), 5)] == [1, 2, 4, 5, 5]
 
 
+ROLES = ["broker", "ingest", "enrol", "alerts", "api"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     init(tmp_path / "cloud", f"127.0.0.1:{free_port()}", ["pi-a"], https=f"127.0.0.1:{free_port()}")
@@ -109,7 +112,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(folder: Path, start: Start) -> Process:
-    return start("cloud", "run", "--dir", folder, ready=["broker", "ingest", "enrol"])
+    return start("cloud", "run", "--dir", folder, ready=ROLES)
 
 
 def children(process: Process) -> dict[str, psutil.Process]:
@@ -119,12 +122,12 @@ def children(process: Process) -> dict[str, psutil.Process]:
 
 def test_cloud_run_plays_all_roles_in_one_process_group(running: Process) -> None:
     roles = children(running)
-    assert set(roles) == {"broker", "ingest", "enrol"}
+    assert set(roles) == set(ROLES)
     assert {os.getpgid(role.pid) for role in roles.values()} == {os.getpgid(running.pid)}
     assert all(line.startswith("ready: ") for line in running.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", ["broker", "ingest", "enrol"])
+@pytest.mark.parametrize("name", ROLES)
 def test_a_role_that_dies_is_started_again(running: Process, name: str) -> None:
     children(running)[name].kill()
     running.said(f"ready: {name}", times=2)
@@ -155,6 +158,12 @@ def test_a_role_that_cannot_run_as_it_is_set_up_ends_all_with_status_2(folder: P
 
 def test_a_broker_of_ones_own_is_not_run(folder: Path) -> None:
     settings = load(folder / "cloud.yaml", CloudSettings)
-    assert [role.name for role in roles_of(folder, settings)] == ["broker", "ingest", "enrol"]
+    assert [role.name for role in roles_of(folder, settings)] == ROLES
     own = msgspec.structs.replace(settings, broker="mqtts://broker.example.net:8883")
-    assert [role.name for role in roles_of(folder, own)] == ["ingest", "enrol"]
+    assert [role.name for role in roles_of(folder, own)] == ROLES[1:]
+
+
+def test_links_are_served_where_an_address_for_them_is_named(folder: Path) -> None:
+    settings = load(folder / "cloud.yaml", CloudSettings)
+    served = msgspec.structs.replace(settings, listen_links="127.0.0.1:0")
+    assert [role.name for role in roles_of(folder, served)] == [*ROLES, "links"]

@@ -217,3 +217,40 @@ def test_a_certificate_near_its_end_is_told_unless_it_will_still_be_renewed_in_t
 def test_a_pair_whose_taking_of_place_was_cut_short_by_the_power_is_in_order(config: Path) -> None:
     (config.parent / "gateway.pem").rename(config.parent / "gateway-new.pem")
     assert "nothing is wrong" in ridethrough("gateway", "check", "--config", config).stdout
+
+
+# the emergency route
+
+
+def mail_route(config: Path, *, ca: str = "") -> Path:
+    trust = f", ca: {ca}" if ca else ""
+    login = "user: ups, password: mail.password"
+    mail = f"{{host: mail.example.net, sender: a@example.net, to: [b@example.net], {login}{trust}}}"
+    return with_lines(config, f"emergency: {{mail: {mail}}}")
+
+
+def password(config: Path, mode: int) -> None:
+    path = config.parent / "mail.password"
+    path.write_text("secret")
+    path.chmod(mode)
+
+
+def test_an_emergency_route_whose_files_are_right_is_in_order(config: Path) -> None:
+    password(config, 0o600)
+    ridethrough("gateway", "check", "--config", mail_route(config, ca="ca.pem"))
+
+
+def test_a_password_that_others_may_read_or_that_is_missing_is_refused(config: Path) -> None:
+    mail_route(config)
+    assert "mail.password: can't be read" in ridethrough("gateway", "check", "--config", config, status=1).stdout
+    password(config, 0o644)
+    done = ridethrough("gateway", "check", "--config", config, status=1)
+    assert "mode 0644" in done.stdout
+    assert "secret" not in done.stdout
+    assert "mode 0644" in ridethrough("gateway", "run", "--config", config, status=2).stderr
+
+
+def test_an_authority_of_the_mail_server_that_is_none_is_told(config: Path) -> None:
+    password(config, 0o600)
+    done = ridethrough("gateway", "check", "--config", mail_route(config, ca="gateway.key"), status=1)
+    assert "gateway.key" in done.stdout

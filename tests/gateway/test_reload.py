@@ -14,7 +14,7 @@ from drivers.ups import Verb
 from gateway.order import Order, Source, Wishes, from_json, to_json, wishes_from_json, wishes_to_json
 from gateway.policy import Policy, UnitPolicy
 from gateway.reload import AT_START_ONLY, Changes, difference, told
-from gateway.settings import GatewaySettings, Tls, UnitSettings
+from gateway.settings import EmergencySettings, GatewaySettings, NtfyRoute, Tls, UnitSettings
 from gateway.wire.classes import CommandClass
 
 NAMES = ("a", "b", "c", "d")
@@ -75,7 +75,7 @@ def test_what_takes_a_restart_is_named_and_nothing_else_is_taken_with_it(key: st
 
 
 def test_every_key_is_followed_or_named_as_one_that_takes_a_restart() -> None:
-    followed = {"units", "cloud", "tls", "socket", "status_page", "policy"}
+    followed = {"units", "cloud", "tls", "socket", "status_page", "policy", "emergency"}
     assert {field.name for field in msgspec.structs.fields(GatewaySettings)} == followed | set(AT_START_ONLY)
 
 
@@ -91,6 +91,13 @@ def test_another_broker_or_other_certificates_make_a_new_connection(more: dict[s
 @pytest.mark.parametrize("more", [{"socket": Path("/run/g.sock")}, {"status_page": "127.0.0.1:8480"}])
 def test_local_listeners_are_made_anew_when_their_place_changes(more: dict[str, Any]) -> None:
     assert difference(Wishes(settings()), Wishes(settings(**more))) == Changes(listeners=True)
+
+
+def test_another_emergency_route_is_taken_without_touching_anything_else() -> None:
+    route = EmergencySettings(ntfy=NtfyRoute(url="https://ntfy.example.net/ups"))
+    changes = difference(Wishes(settings()), Wishes(settings(emergency=route)))
+    assert changes == Changes(emergency=True)
+    assert told(changes) == "new emergency route"
 
 
 def test_a_socket_named_where_it_is_anyway_changes_nothing() -> None:

@@ -106,6 +106,52 @@ def test_a_wrong_setting_is_told_with_its_place(right: str, wrong: str, what: st
     assert what in told(RIGHT.replace(right, wrong))
 
 
+MAIL = "{host: mail.example.net, sender: ups@example.net, to: [owner@example.net]}"
+NTFY = "{url: https://ntfy.example.net/ups}"
+
+
+def test_an_emergency_route_is_named_by_its_way_alone_and_the_rest_has_defaults() -> None:
+    settings = read(f"{RIGHT}emergency: {{mail: {MAIL}, ntfy: {NTFY}}}\n")
+    assert settings.emergency is not None
+    assert settings.emergency.routes == (settings.emergency.mail, settings.emergency.ntfy)
+    assert (settings.emergency.after_s, settings.emergency.least) == (120, "critical")
+    assert (settings.emergency.on_battery_s, settings.emergency.an_hour) == (60, 6)
+    assert from_json(to_json(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        pytest.param("{after_s: 60}", "name mail, ntfy or both", id="no way at all"),
+        pytest.param("{ntfi: {}}", "did you mean 'ntfy'", id="a way that there is not"),
+        pytest.param(
+            "{after_s: 1, ntfy: {url: https://n/a}}", "emergency.after_s: expected", id="no time for the cloud"
+        ),
+        pytest.param("{least: bad, ntfy: {url: https://n/a}}", "critical, got 'bad'", id="no such severity"),
+        pytest.param(f"{{mail: {MAIL[:-1]}, user: u}}}}", "user and password belong together", id="half a login"),
+        pytest.param(
+            f"{{mail: {MAIL[:-1]}, security: none, user: u, password: p}}}}", "unencrypted", id="a password in clear"
+        ),
+        pytest.param(
+            f"{{mail: {MAIL[:-1]}, security: ssl}}}}", "mail.security: expected one of", id="no such security"
+        ),
+        pytest.param(f"{{mail: {MAIL[:-1]}, port: 70000}}}}", "mail.port: expected", id="no such port"),
+        pytest.param('{mail: {host: "a b", sender: a@b, to: [a@b]}}', "mail.host: expected a host", id="no host"),
+        pytest.param("{mail: {host: a, sender: a@b, to: []}}", "mail.to: expected", id="nobody to tell"),
+        pytest.param("{mail: {host: a, sender: a, to: [a@b]}}", "mail.sender: expected a mail", id="no sender"),
+        pytest.param('{mail: {host: a, sender: a@b, to: ["a@b\\nBcc: c@d"]}}', "mail.to[0]: expected", id="a header"),
+        pytest.param("{ntfy: {url: https://n}}", "ntfy.url: expected a topic", id="a server without a topic"),
+        pytest.param("{ntfy: {url: ftp://n/a}}", "ntfy.url: expected a topic", id="another scheme"),
+        pytest.param('{ntfy: {url: "https://n:99999/a"}}', "url: Port out of range", id="no such port of ntfy"),
+        pytest.param("{ntfy: {url: http://n/a, token: t}}", "token would go unencrypted", id="a token in clear"),
+    ],
+)
+def test_a_wrong_emergency_route_is_told_with_its_place(wrong: str, what: str) -> None:
+    said = told(f"{RIGHT}emergency: {wrong}\n")
+    assert what in said
+    assert said.startswith("gateway.yaml:7:")
+
+
 def test_every_reading_may_have_a_deadband() -> None:
     deadbands = {reading.name: 1.5 for reading in READINGS}
     assert UnitSettings(name="a", url="x://y", deadbands=deadbands).deadbands == deadbands

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from cloud_bridge.alerts.model import Alert, Kind, Phase, Subject, unit_of
+from cloud_bridge.alerts.notice import About, Notification, State
+from drivers.ups import CATALOGUE, Severity
+from simulator.rig.bench import mails, storm
 from simulator.rig.bench.disk import LIMIT_MB, MB, OUTAGES_A_DAY, Written
 from simulator.rig.bench.footprint import OURS, Window, compared, memory
 from simulator.rig.bench.transfers import KINDS, NUT_ABOUT, results, wait_s
 from simulator.rig.peers.nut import notifications
 from simulator.rig.peers.rivals import MODPOLL, THINGSBOARD, Rivals
+from simulator.rig.truth import Happened, Legs
 from simulator.rig.usage import Usage
 
 
@@ -87,3 +94,125 @@ def test_modpolls_polls_are_counted_in_its_log(tmp_path: Path) -> None:
     line = "2026-11-24 07:58:04,216 | I | modpoll.main |  === Modpoll is polling at rate:1.0s, actual:1.05s ===\n"
     log.write_text("Modpoll v1.6.0\n" + line + "something else\n" + line)
     assert Rivals({}, log).modpoll_polls() == 2
+
+
+# mails
+
+
+def test_the_way_of_a_mail_is_told_whole_and_without_the_wait_for_the_poll() -> None:
+    at = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+    happened = Happened(unit="rtu5-1", type="on_battery", at=at)
+    way = mails.Way(happened, Legs(wait=100.0, read=60.0, outbox=10.0, broker=5.0, ingest=5.0), at.timestamp() + 0.25)
+    assert way.total_s == pytest.approx(0.25, abs=1e-6)
+    assert way.carried_s == pytest.approx(0.15, abs=1e-6)
+    assert way.alerted_s == pytest.approx(0.07, abs=1e-6)
+
+
+def test_a_mail_has_its_limits_and_nut_none() -> None:
+    rows = {mails.OURS: [0.3, 1.2], mails.CARRIED: [0.1, 0.14], mails.NUT_ABOUT: [2.5, 6.3]}
+    found = {each.name: each for each in mails.results(rows)}
+    assert found[f"{mails.OURS}: median"].holds
+    assert not found[f"{mails.OURS}: 99th percentile"].holds
+    assert found[f"{mails.CARRIED}: 99th percentile"].limit == 0.15
+    assert found[f"{mails.NUT_ABOUT}: 99th percentile"].limit is None
+
+
+# the storm
+
+
+def alert(
+    unit: str,
+    condition: str = "overload",
+    worst: Severity = Severity.CRITICAL,
+    covered_by: str = "",
+    subject: Subject | None = None,
+    onset_at: int = 0,
+    resolved_at: int | None = None,
+) -> Alert:
+    return Alert(
+        id=f"{unit}-{condition}",
+        subject=subject or unit_of("g", unit),
+        condition=condition,
+        mark="m",
+        number=1,
+        phase=Phase.FIRING,
+        stage=condition,
+        severity=worst,
+        worst=worst,
+        onset_at=onset_at,
+        changed_at=onset_at,
+        covered_by=covered_by,
+        resolved_at=resolved_at,
+    )
+
+
+def notification(*ids: str, severity: Severity = Severity.CRITICAL) -> Notification:
+    return Notification(
+        id="n",
+        channel=1,
+        policy=1,
+        device=None,
+        about=About.ALERT,
+        severity=severity,
+        alerts=tuple((each, 1) for each in ids),
+        group="",
+        created_at=0,
+        due_at=0,
+        state=State.SENT,
+    )
+
+
+A, B = ("unit:g/a", "overload"), ("unit:g/b", "overload")
+
+
+def test_a_critical_that_a_critical_notice_names_is_not_lost() -> None:
+    assert storm.lost_criticals({A}, [alert("a")], [notification("a-overload")]) == set()
+
+
+def test_a_critical_is_lost_that_nothing_names_or_only_a_warning() -> None:
+    assert storm.lost_criticals({A}, [alert("a")], []) == {A}
+    assert storm.lost_criticals({A}, [alert("a")], [notification("a-overload", severity=Severity.WARNING)]) == {A}
+
+
+def test_a_critical_event_that_made_no_critical_alert_is_lost() -> None:
+    assert storm.lost_criticals({A, B}, [alert("b", worst=Severity.WARNING)], []) == {A, B}
+
+
+def test_a_critical_is_told_by_the_incident_that_covers_it_if_that_was_told_as_critical() -> None:
+    covered = [alert("a", covered_by="site"), alert("b", covered_by="other")]
+    assert storm.lost_criticals({A, B}, covered, [notification("site")]) == {B}
+
+
+def test_a_critical_is_told_by_its_sites_incident_while_that_lasts() -> None:
+    site = Subject(Kind.SITE, "7")
+    incident = alert("s", "site_outage", subject=site, onset_at=100, resolved_at=200)
+    sites, told = {A[0]: "site:7", B[0]: "site:8"}, [notification("s-site_outage")]
+    during, before = alert("a", onset_at=150), alert("a", onset_at=10, resolved_at=99)
+    assert storm.lost_criticals({A}, [incident, during], told, sites) == set()
+    assert storm.lost_criticals({A}, [incident, before], told, sites) == {A}
+    assert storm.lost_criticals({B}, [incident, alert("b", onset_at=150)], told, sites) == {B}
+    assert A in storm.lost_criticals({A}, [incident, during], [], sites)
+
+
+def test_the_storm_is_what_its_name_says_and_every_unit_has_its_story_in_order() -> None:
+    table = storm.timetable()
+    assert (len(table), storm.UNITS) == (10_000, 1_000)
+    stories: dict[tuple[str, str], list[str]] = {}
+    for gateway, unit, kind in table:
+        stories.setdefault((gateway, unit), []).append(kind)
+    assert len(stories) == 1_000
+    assert set(map(tuple, stories.values())) == {storm.SCRIPT}
+    assert set(storm.SCRIPT) <= CATALOGUE.keys()
+
+
+def test_every_unit_of_the_storm_has_one_owner_and_one_site() -> None:
+    homes = storm.households()
+    devices = Counter(device for each in homes for there in each.devices.values() for device in there)
+    assert len(homes) == storm.OWNERS
+    assert set(devices.values()) == {1}
+    assert devices.keys() == {f"{gateway}/{unit}" for gateway, unit, _ in storm.timetable()}
+
+
+def test_what_is_critical_in_the_storm_is_known_by_unit_and_condition() -> None:
+    assert storm.critical_of([("g", "a", "overload"), ("g", "a", "fan_fault"), ("g", "b", "overload")]) == {A, B}
+    assert len(storm.critical_of(storm.timetable())) == 3 * storm.UNITS

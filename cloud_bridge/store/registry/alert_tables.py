@@ -143,7 +143,7 @@ alerts = Table(
 )
 
 # Why: every change of an alert and every decision about it, in order. `number`: of the change; `code` and `reason`:
-# model.Change or standing.Decision.
+# model.Change or standing.Decision; `stage` and `severity`: of the alert after a change.
 reasons = Table(
     "reasons",
     metadata,
@@ -156,6 +156,8 @@ reasons = Table(
     Column("channel", Integer),
     Column("reason", Text, nullable=False),
     Column("by_name", String(64), nullable=False),
+    Column("stage", String(64)),
+    Column("severity", String(16)),
     Index("reasons_of_an_alert", "alert", "id"),
 )
 
@@ -174,6 +176,18 @@ notifications = Table(
     CheckConstraint("state IN ('waiting', 'sent', 'failed', 'withdrawn')", name="notifications_state"),
     Index("notifications_by_due", "state", "due_at"),
     Index("notifications_of_a_device", "device", "created_at"),
+)
+
+# What people ask for, until the alerts role has done it. `verb`: acknowledge, assign, note; `text`: to whom, or what.
+asked = Table(
+    "asked",
+    metadata,
+    _id(),
+    Column("alert", String(32), ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by_name", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 # Which steps of which alerts a notification tells: a resolve goes to whom the firing went.

@@ -1,4 +1,6 @@
-"""Debian's NUT at its own defaults: apcsmart for each line, upsd, and upsmon, whose NOTIFYCMD notes when it was run."""
+"""Debian's NUT at its own defaults: apcsmart for each line, upsd, and upsmon, whose NOTIFYCMD notes when it was run; by
+upssched in between, if that is wished, as NUT's manual has it for mails.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from simulator.rig.patience import until
 from simulator.rig.peers.running import free_port, program, running
 
 INSTALLER = "tests/peers/install"
+NOTIFY = "notify"
 READY_S = 120.0
 """apcsmart asks for everything there is before it serves, at 2400 baud."""
 
@@ -27,6 +30,14 @@ NOTIFYFLAG NOCOMM IGNORE
 NOTIFYFLAG SHUTDOWN IGNORE
 """
 _USERS = "[watch]\n    password = watch\n    upsmon secondary\n"
+_UPSSCHED = """\
+CMDSCRIPT {notify}
+PIPEFN {folder}/upssched.pipe
+LOCKFN {folder}/upssched.lock
+AT ONBATT * EXECUTE onbatt
+AT ONLINE * EXECUTE online
+"""
+"""No timer: a mail at once, as ours without a hold."""
 _NOTIFY = '#!/bin/sh\necho "$(date +%s%N) $NOTIFYTYPE $UPSNAME" >>{told}\n'
 
 
@@ -47,12 +58,12 @@ class Nut:
 
 
 @asynccontextmanager
-async def nut(folder: Path, lines: Mapping[str, str]) -> AsyncIterator[Nut]:
+async def nut(folder: Path, lines: Mapping[str, str], *, upssched: bool = False) -> AsyncIterator[Nut]:
     """`lines`: serial devices by the units' names. `folder` is new; its path is short, for sockets are in it.
 
     Raises NotInstalled or TooSlow.
     """
-    told = _settings(folder, lines)
+    told = _settings(folder, lines, program("nut/sbin/upssched", INSTALLER) if upssched else folder / NOTIFY)
     environment = {name: str(folder) for name in ("NUT_CONFPATH", "NUT_STATEPATH", "NUT_ALTPIDPATH", "NUT_PIDPATH")}
     driver, upsd, upsmon = (program(f"nut/lib/nut/{name}", INSTALLER) for name in ("apcsmart", "upsd", "upsmon"))
     async with AsyncExitStack() as stack:
@@ -79,9 +90,10 @@ def notifications(text: str) -> dict[tuple[str, str], list[float]]:
     return found
 
 
-def _settings(folder: Path, lines: Mapping[str, str]) -> Path:
+def _settings(folder: Path, lines: Mapping[str, str], notifies: Path) -> Path:
+    """`notifies`: the program that upsmon runs."""
     folder.mkdir(parents=True)
-    port, told, notify = free_port(), folder / "told", folder / "notify"
+    port, told, notify = free_port(), folder / "told", folder / NOTIFY
     told.touch()
     notify.write_text(_NOTIFY.format(told=told))
     notify.chmod(0o755)
@@ -91,7 +103,8 @@ def _settings(folder: Path, lines: Mapping[str, str]) -> Path:
         "ups.conf": "".join(sections),
         "upsd.conf": f"LISTEN 127.0.0.1 {port}\n",
         "upsd.users": _USERS,
-        "upsmon.conf": "".join(monitors) + _UPSMON.format(notify=notify),
+        "upsmon.conf": "".join(monitors) + _UPSMON.format(notify=notifies),
+        "upssched.conf": _UPSSCHED.format(notify=notify, folder=folder),
     }.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)

@@ -132,8 +132,19 @@ def _alerts() -> None:
         sa.Column("channel", sa.Integer),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("by_name", sa.String(64), nullable=False),
+        sa.Column("stage", sa.String(64)),
+        sa.Column("severity", sa.String(16)),
     )
     op.create_index("reasons_of_an_alert", "reasons", ["alert", "id"])
+    op.create_table(
+        "asked",
+        _id(),
+        sa.Column("alert", sa.String(32), sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("verb", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("by_name", sa.String(64), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
 
 
 def _notifications() -> None:

@@ -1,0 +1,1 @@
+"""What is found by watching instead of being told: pure rules from what is known and `now` to sightings."""

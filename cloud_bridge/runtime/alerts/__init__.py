@@ -1,0 +1,1 @@
+"""The alerts role: queue to alerts to notices, `cloud run --only alerts`."""

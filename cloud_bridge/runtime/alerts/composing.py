@@ -1,0 +1,229 @@
+"""Notices, made of what the registry and the telemetry database have, and the links that go with them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from cloud_bridge import links
+from cloud_bridge.alerts.delivery import Parcel, notice_id, worst
+from cloud_bridge.alerts.model import Alert, Kind, Subject, What
+from cloud_bridge.alerts.notice import About, Item, Links, Notice, Notification, Series
+from cloud_bridge.alerts.standing import Mute
+from cloud_bridge.alerts.terms import Channel, Device, Directory
+from cloud_bridge.alerts.watch.incidents import labels_listed
+from cloud_bridge.errors import CloudError
+from cloud_bridge.runtime.link_key import load_link_key
+from cloud_bridge.settings import CloudSettings
+from cloud_bridge.store.database import FILE_NAME
+from cloud_bridge.store.errors import StoreError
+from cloud_bridge.store.registry import alerting, reasons
+from cloud_bridge.store.registry.reasons import Reason
+from cloud_bridge.store.registry.registry import Registry
+from cloud_bridge.store.series import History
+from drivers.ups import CATALOGUE
+
+LISTS = frozenset({"units_listed", "sites_listed"})
+"""Details of an incident that are lists."""
+DISABLED = "notifications_disabled"
+_OF_MUTES = frozenset({About.MUTED, About.DIGEST})
+_LINKED = frozenset({About.ALERT, About.MUTED, About.DIGEST})
+"""What somebody may unsubscribe from."""
+
+log = logging.getLogger(__name__)
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What the dispatcher goes by; the fields as in standing.Standing."""
+
+    directory: Directory
+    mutes: Mapping[int, Mute]
+    unsubscribed: frozenset[tuple[str, int]]
+
+
+class Composer:
+    """For one thread; every method may block. Raises RegistryFailed while the registry can't be used."""
+
+    def __init__(self, settings: CloudSettings, registry: Registry) -> None:
+        self._registry = registry
+        self._public_url = settings.public_url
+        self._key = _link_key(settings)
+        self._telemetry = settings.data / FILE_NAME
+        self._history: History | None = None
+
+    def close(self) -> None:
+        if self._history is not None:
+            self._history.__exit__(None, None, None)
+            self._history = None
+
+    def compose(self, parcel: Parcel, channel: Channel, view: View, now: int) -> Notice:
+        """One notice of what leaves together."""
+        steps = [step for one in parcel for step in one.alerts]
+        with self._registry.reading() as connection:
+            found = alerting.find_alerts(connection, (alert for alert, _ in steps))
+            told = reasons.steps_of(connection, steps)
+        items = tuple(self._with_link(parcel, *each, view) for each in _items(parcel, found, told, view.directory))
+        first = parcel[0]
+        owner = view.directory.owners.get(channel.owner or 0)
+        policy = view.directory.policies.get(first.policy or 0)
+        return Notice(
+            id=notice_id(parcel),
+            about=first.about,
+            title="",
+            severity=worst(parcel),
+            at=now,
+            items=items,
+            to=owner.name if owner else "",
+            policy=policy.name if policy else "",
+            time_zone=owner.time_zone if owner else "UTC",
+            until=first.until,
+            left_out=sum(one.left_out for one in parcel),
+            links=self._links(parcel, channel, view, now),
+            series=self._series(items, found, channel),
+        )
+
+    def _links(self, parcel: Parcel, channel: Channel, view: View, now: int) -> Links:
+        first = parcel[0]
+        if self._key is None or first.about not in _LINKED:
+            return Links()
+        leave = turn_on = ""
+        if first.policy is not None and channel.kind == "mail":
+            leave = links.unsubscribe_url(self._public_url, self._key, channel.target, first.policy, now, channel.id)
+        if len(parcel) == 1:
+            turn_on = self._turn_on(first, view)
+        return Links(unsubscribe=leave, turn_on=turn_on)
+
+    def _turn_on(self, one: Notification, view: View) -> str:
+        mute = view.mutes.get(one.device or 0)
+        if self._key is None or one.about not in _OF_MUTES or mute is None:
+            return ""
+        return links.turn_on_url(self._public_url, self._key, mute.id)
+
+    def _with_link(self, parcel: Parcel, one: Notification, item: Item, view: View) -> Item:
+        """Of several devices that are muted each has its own."""
+        link = self._turn_on(one, view) if len(parcel) > 1 else ""
+        return msgspec.structs.replace(item, do_this=f"Turn its notifications on again: {link}") if link else item
+
+    def _series(self, items: tuple[Item, ...], found: Mapping[str, Alert], channel: Channel) -> tuple[Series, ...]:
+        """Of a mail about one unit. A chart is never worth a notice that does not leave."""
+        units = {found[item.alert].subject for item in items if item.alert in found}
+        if channel.kind != "mail" or len(units) != 1:
+            return ()
+        (subject,) = units
+        if subject.kind is not Kind.UNIT:
+            return ()
+        gateway, _, unit = subject.name.partition("/")
+        try:
+            if self._history is None:
+                self._history = History(self._telemetry)
+            return self._history.last_hour(gateway, unit, max(item.at for item in items))
+        except (StoreError, sqlite3.Error) as error:
+            log.debug("no chart: %s", error)
+            self.close()
+            return ()
+
+
+def _link_key(settings: CloudSettings) -> bytes | None:
+    """None: notices have no links."""
+    if not settings.public_url:
+        return None
+    try:
+        return load_link_key(settings.link_key)
+    except CloudError as error:
+        log.error("notices have no links: %s", error)
+        return None
+
+
+def _items(
+    parcel: Parcel, found: Mapping[str, Alert], told: Mapping[tuple[str, int], list[Reason]], directory: Directory
+) -> Iterator[tuple[Notification, Item]]:
+    """Each step once, as it was when its notification was made; of a digest the device."""
+    seen: set[tuple[str, int, int]] = set()
+    for one in parcel:
+        device = directory.devices.get(one.device or 0)
+        if one.about is About.DIGEST and device is not None:
+            yield one, _muted_item(one, device, directory)
+        for alert, number in one.alerts:
+            changes = [step for step in told.get((alert, number), ()) if step.at <= one.created_at]
+            step = changes[-1] if changes else None
+            key = (alert, number, step.id if step else 0)
+            if alert in found and key not in seen:
+                seen.add(key)
+                yield one, _item(found[alert], step, number, directory)
+
+
+def _muted_item(one: Notification, device: Device, directory: Directory) -> Item:
+    kind = CATALOGUE[DISABLED]
+    site = directory.sites.get(device.site or 0)
+    return Item(
+        alert="",
+        number=0,
+        what=What.NOTED,
+        stage=DISABLED,
+        severity=one.severity,
+        label=device.label,
+        place=site.name if site else "",
+        at=one.created_at,
+        onset_at=one.created_at,
+        happened=f"{one.left_out} of its notifications were not sent.",
+        meaning=kind.meaning,
+        do_this=kind.do_this,
+    )
+
+
+def _item(alert: Alert, step: Reason | None, number: int, directory: Directory) -> Item:
+    """`step`: the change that it tells, as it was; the alert itself may be further on by now."""
+    stage = step.stage if step and step.stage else alert.stage
+    kind = CATALOGUE.get(stage)
+    label, place = names(alert.subject, directory)
+    return Item(
+        alert=alert.id,
+        number=number,
+        what=What(step.code) if step else What.FIRED,
+        stage=stage,
+        severity=step.severity if step and step.severity else alert.severity,
+        label=label,
+        place=place,
+        at=step.at if step else alert.changed_at,
+        onset_at=alert.onset_at,
+        happened=_sentence(step.reason if step else ""),
+        meaning=kind.meaning if kind else "",
+        do_this=kind.do_this if kind else "",
+        details={name: value for name, value in alert.details.items() if name not in LISTS},
+        lists=labels_listed(alert.details),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if not text or text.endswith(".") else ".")
+
+
+def names(subject: Subject, directory: Directory) -> tuple[str, str]:
+    """What people call it, and its place."""
+    match subject.kind:
+        case Kind.UNIT:
+            device = _device(subject, directory)
+            site = directory.sites.get(device.site or 0) if device else None
+            return (device.label if device else subject.name), (site.name if site else "")
+        case Kind.SITE:
+            site = directory.sites.get(_number(subject.name))
+            return (site.name if site else f"site {subject.name}"), ""
+        case Kind.CHANNEL:
+            channel = directory.channels.get(_number(subject.name))
+            return (f"channel {channel.name}" if channel else f"channel {subject.name}"), ""
+        case Kind.GATEWAY:
+            return f"gateway {subject.name}", ""
+        case Kind.CLOUD:
+            return "this cloud", ""
+
+
+def _device(subject: Subject, directory: Directory) -> Device | None:
+    gateway, _, unit = subject.name.partition("/")
+    return next((one for one in directory.devices.values() if (one.gateway, one.unit) == (gateway, unit)), None)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,375 @@
+"""Alerts at work, as long as registry and telemetry database can be used: queue, watchers, people; one commit each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from cloud_bridge.alerts import escalation, flood, resumption
+from cloud_bridge.alerts.board import Board
+from cloud_bridge.alerts.conditions import CONDITIONS, kind_of, sightings
+from cloud_bridge.alerts.history import is_waiting
+from cloud_bridge.alerts.inhibition import INCIDENTS
+from cloud_bridge.alerts.model import Alert, Change, Phase, Sighting
+from cloud_bridge.alerts.notice import Notification
+from cloud_bridge.alerts.replay import Condition, by_condition, merged
+from cloud_bridge.alerts.settling import GROUPS_FOR_MS, Desk, Outcome, with_covers
+from cloud_bridge.alerts.standing import LATER, Planned
+from cloud_bridge.alerts.terms import Terms
+from cloud_bridge.alerts.watch.incidents import members
+from cloud_bridge.alerts.watch.look import look
+from cloud_bridge.alerts.watch.planned import planned
+from cloud_bridge.alerts.watch.world import Heard, World
+from cloud_bridge.rows import EventFilter, EventRow, GatewayRow
+from cloud_bridge.runtime.alerts.composing import View
+from cloud_bridge.runtime.clock import now_ms
+from cloud_bridge.store.queue import BATCH, Queue, Queued
+from cloud_bridge.store.reader import Reader
+from cloud_bridge.store.registry import alerting, directory, heard, outcomes, people
+from cloud_bridge.store.registry.alerting import Asked, Verb
+from cloud_bridge.store.registry.registry import Registry
+from cloud_bridge.store.watching import looked
+from drivers.ups import CATALOGUE
+from gateway.wire.messages import Lane
+
+QUICK_S = 2.0
+"""How often it is looked at what changed: within the hold, so that an incident is found before its parts are told."""
+FULL_S = 60.0
+"""How often it is looked at everything."""
+
+ESCALATE_S = 10.0
+"""How often it is looked for what nobody acknowledged."""
+UNKNOWN_TYPES = 100
+"""Types of events of one gateway that are not in the catalogue and become alerts all the same."""
+REST_S = 1.0
+"""However much waits in the queue, what time alone changes is looked at so often."""
+
+POSITION, MARK = "alerts", "alerts_mark"
+"""How far the queue was read, and what stands there."""
+
+log = logging.getLogger(__name__)
+
+OpenVault = Callable[[], Callable[[bytes], str]]
+"""Reads the key, which may be another than before, and gives what decrypts channels' targets."""
+
+
+class Databases(NamedTuple):
+    """All of one thread."""
+
+    registry: Registry
+    queue: Queue
+    reader: Reader
+
+
+class Session:
+    """Raises RegistryError, StoreError, sqlite3.Error while a database can't be used: it is of no use then, and a new
+    one begins where the last commit was.
+
+    `offer`: gets notifications that are in the registry. `doing`: rows of the queue that are being worked on.
+    """
+
+    def __init__(
+        self,
+        databases: Databases,
+        terms: Terms,
+        open_vault: OpenVault,
+        offer: Callable[[Sequence[Notification], View], None],
+        changed: Callable[[View], None],
+    ) -> None:
+        self._registry, self._queue, self._reader = databases
+        self._terms = terms
+        self._open_vault = open_vault
+        self._offer = offer
+        self._changed = changed
+        self._heard: Heard | None = None
+        self._units: dict[tuple[str, str], tuple[str, str]] = {}
+        self._quick_at = self._full_at = self._rested_at = self._escalate_at = 0.0
+        self._may_resume = True
+        self._resume_due: int | None = None
+        self._version = -1
+        self._revoked: frozenset[str] = frozenset()
+        self.doing: tuple[int, ...] = ()
+        self._load()
+
+    # --- how things are
+
+    def _load(self) -> None:
+        now = now_ms()
+        self._version = self._registry.version()
+        with self._registry.reading() as connection:
+            self._position = alerting.position(connection, POSITION)
+            mark = alerting.position(connection, MARK)
+            newest = alerting.newest_alerts(connection)
+            self._board = Board(self._terms, newest)
+            self._desk = self._desk_of(connection, now)
+        self._unknown = {
+            (one.subject.gateway, one.condition) for one in newest if kind_of(one.condition) not in CONDITIONS
+        }
+        self._revoked = self._registry.revoked_gateways()
+        if self._position and self._queue.mark(self._position) != mark:
+            self._replay(now)
+        self._changed(self._view())
+
+    def _desk_of(self, connection: Connection, now: int) -> Desk:
+        told = heard.told_of_open(connection)
+        withheld = heard.withheld_of_open(connection, LATER)
+        return Desk(
+            directory=directory.load(connection, self._open_vault()),
+            terms=self._terms,
+            told=told,
+            counted=heard.counted_since(connection, now - round(self._terms.flood_window_s * 1000)),
+            mutes=heard.all_mutes(connection),
+            grouped=alerting.grouped(connection, now - GROUPS_FOR_MS),
+            unsubscribed=heard.all_unsubscribed(connection),
+            withheld={key: number for key, number in withheld.items() if key not in told or told[key].number < number},
+            escalated=heard.escalated(connection),
+        )
+
+    def _view(self) -> View:
+        desk = self._desk
+        return View(directory=desk.directory, mutes=dict(desk.mutes), unsubscribed=desk.unsubscribed)
+
+    def _look_at_registry(self, now: int) -> None:
+        """What others changed in it: wishes, silences, mutes that a link ended. Never within a batch: what that has
+        not committed yet would look as if somebody had taken it back."""
+        version = self._registry.version()
+        if version == self._version:
+            return
+        desk = self._desk
+        with self._registry.reading() as connection:
+            desk.directory = directory.load(connection, self._open_vault())
+            desk.unsubscribed = heard.all_unsubscribed(connection)
+            mutes = heard.all_mutes(connection)
+        self._revoked = self._registry.revoked_gateways()
+        self._version = version
+        self._may_resume = True
+        for device in [device for device in desk.mutes if device not in mutes]:
+            desk.end_mute(device)
+            self._bring_forward(device, now)
+        desk.mutes = mutes
+        self._changed(self._view())
+
+    def _bring_forward(self, device: int, now: int) -> None:
+        """What waited for the digest of a device that is muted no longer."""
+        with self._registry.writing() as connection:
+            sooner = flood.brought_forward(alerting.waiting(connection), device, now)
+            alerting.keep_notifications(connection, sooner)
+        self._offer(sooner, self._view())
+
+    # --- work
+
+    def due_at(self) -> int | None:
+        """When there is something to do though nobody rings; what is looked for every QUICK_S is not in it."""
+        return self._board.due_at()
+
+    def work(self, reported: Collection[Sighting], *, count: int = BATCH, skip: Collection[int] = ()) -> None:
+        """Everything there is to do now. `reported`: what the dispatcher saw of channels. `count`: rows of the queue
+        at once; those in `skip` are passed over."""
+        self._look_at_registry(now_ms())
+        while self._batch(reported, count, skip):
+            reported = ()
+
+    def _batch(self, reported: Iterable[Sighting], count: int, skip: Collection[int]) -> bool:
+        """One transaction; whether more may wait. What was told goes before what is looked for: it leaves at once."""
+        now, outcome = now_ms(), Outcome()
+        # Asked before the queue is read: what is stored of a backlog by now is in it.
+        over = self._ended_backlogs()
+        queued = self._queue.after(self._position, count)
+        self.doing = tuple(row.id for row in queued)
+        self._take(self._seen(queued, skip), now, outcome)
+        self._take(reported, now, outcome)
+        if any(row.is_outage for row in queued):
+            self._quick_at = 0.0
+        asked: list[Asked] = []
+        if not queued:
+            for gateway in over:
+                self._settle(self._board.backlog_over(gateway, now), now, outcome)
+        if not queued or time.monotonic() - self._rested_at > REST_S:
+            self._settle(self._board.tick(now), now, outcome)
+            asked = self._answer(now, outcome)
+            self._watch(now, outcome)
+            self._rested_at = time.monotonic()
+        self._commit(queued, asked, outcome, now)
+        self.doing = ()
+        return bool(queued)
+
+    def _seen(self, queued: Sequence[Queued], skip: Collection[int]) -> Iterable[Sighting]:
+        """Of events. Outages are for the watchers: the row makes them look at once."""
+        wanted = {row.record for row in queued if row.id not in skip and not row.is_outage}
+        if not wanted:
+            return
+        last = max(wanted)
+        for event in self._reader.events(EventFilter(after_id=min(wanted) - 1)):
+            if event.id in wanted and self._has_room(event):
+                yield from sightings(event)
+            if event.id >= last:
+                return
+
+    def _has_room(self, event: EventRow) -> bool:
+        """Types that the catalogue does not have are a gateway's choice, and each is a condition to be remembered."""
+        if event.type in CATALOGUE or (event.gateway, event.type) in self._unknown:
+            return True
+        if sum(gateway == event.gateway for gateway, _ in self._unknown) >= UNKNOWN_TYPES:
+            return False
+        self._unknown.add((event.gateway, event.type))
+        return True
+
+    def _take(self, seen: Iterable[Sighting], now: int, outcome: Outcome) -> None:
+        for one in seen:
+            self._settle(self._board.take(one, now), now, outcome)
+
+    def _settle(self, changes: Sequence[Change], now: int, outcome: Outcome) -> None:
+        if changes:
+            ended = (change.alert for change in changes if change.alert.phase is Phase.RESOLVED)
+            self._may_resume = self._may_resume or any(alert.condition in INCIDENTS for alert in ended)
+            covered = with_covers(changes, self._covers())
+            self._desk.settle(covered, self._board.alerts, now, outcome)
+
+    def _covers(self) -> dict[str, str]:
+        """Incident that lists it, by alert."""
+        alerts = self._board.alerts
+        incidents = [one for one in alerts.values() if one.condition == "sites_outage" and one.phase is Phase.FIRING]
+        return {
+            alert: incident.id for incident in incidents for alert in members(incident, alerts, self._desk.directory)
+        }
+
+    def _ended_backlogs(self) -> list[str]:
+        waiting = {alert.subject.gateway for alert in self._board.alerts.values() if is_waiting(alert)}
+        if not waiting:
+            return []
+        return [row.name for row in self._reader.gateways() if row.name in waiting and has_passed(row)]
+
+    def _watch(self, now: int, outcome: Outcome) -> None:
+        at_s = time.monotonic()
+        everything = at_s >= self._full_at
+        if not everything and at_s < self._quick_at:
+            return
+        self._quick_at = at_s + QUICK_S
+        desk = self._desk
+        if everything:
+            self._full_at = at_s + FULL_S
+            desk.prune(self._board.alerts, now)
+        self._heard = looked(self._reader, self._heard, everything=everything)
+        self._meet(self._heard)
+        world = World(
+            heard=self._heard,
+            directory=desk.directory,
+            terms=self._terms,
+            alerts=self._board.alerts,
+            revoked=self._revoked,
+        )
+        self._take(look(world, now), now, outcome)
+        self._plan(planned(world, now))
+        self._escalate(at_s, now, outcome)
+        self._resume(now, outcome, everything=everything)
+        desk.digest(flood.digests(desk.standing(self._board.alerts), now), outcome)
+
+    def _plan(self, work: Mapping[str, Planned]) -> None:
+        self._may_resume = self._may_resume or work != self._desk.planned
+        self._desk.planned = work
+
+    def _escalate(self, at_s: float, now: int, outcome: Outcome) -> None:
+        wishes = self._desk.directory
+        if at_s >= self._escalate_at and (wishes.routes or any(each.escalation for each in wishes.policies.values())):
+            self._escalate_at = at_s + ESCALATE_S
+            self._settle(escalation.escalations(self._desk.standing(self._board.alerts), now), now, outcome)
+
+    def _resume(self, now: int, outcome: Outcome, *, everything: bool) -> None:
+        """What was withheld, once what withheld it may be over."""
+        over = self._resume_due is not None and now >= self._resume_due
+        if self._desk.withheld and (everything or over or self._may_resume):
+            self._may_resume = False
+            self._settle(resumption.resumed(self._desk.standing(self._board.alerts), now), now, outcome)
+        self._resume_due = resumption.due_at(self._desk.standing(self._board.alerts), now)
+
+    def _meet(self, seen: Heard) -> None:
+        """Units that the registry has not, or knows otherwise; the directory has them at the next look."""
+        spoken = {
+            (row.gateway, row.name): (row.identity.identity.serial or "", row.identity.identity.model or "")
+            if row.identity
+            else ("", "")
+            for row in seen.units.values()
+        }
+        new = [(*name, *said) for name, said in spoken.items() if self._units.get(name) != said]
+        if new:
+            with self._registry.writing(noticed=True) as connection:
+                for device in people.seen(connection, new):
+                    log.warning("device %s is another unit than before: it has no owner any more", device.label)
+            self._units = spoken
+
+    # --- people
+
+    def _answer(self, now: int, outcome: Outcome) -> list[Asked]:
+        """What people asked for since the last time."""
+        with self._registry.reading() as connection:
+            asked = alerting.all_asked(connection)
+        for one in asked:
+            if one.alert in self._board.alerts:
+                self._settle(self._asked_of_board(one, now), now, outcome)
+        return asked
+
+    def _asked_of_board(self, one: Asked, now: int) -> list[Change]:
+        match one.verb:
+            case Verb.ACKNOWLEDGE:
+                return self._board.acknowledge(one.alert, one.by_name, now)
+            case Verb.ASSIGN:
+                return self._board.assign(one.alert, one.text, one.by_name, now)
+            case Verb.NOTE:
+                return self._board.note(one.alert, one.text, one.by_name, now)
+
+    # --- the registry
+
+    def _commit(self, queued: Sequence[Queued], asked: Sequence[Asked], outcome: Outcome, now: int) -> None:
+        if not queued and not asked and not outcome:
+            return
+        position = queued[-1].id if queued else self._position
+        with self._registry.writing() as connection:
+            new = outcomes.keep(connection, outcome, now)
+            outcomes.note_late(connection, [one for one in asked if one.alert not in self._board.alerts])
+            alerting.done(connection, (one.id for one in asked))
+            if queued:
+                alerting.keep_position(connection, POSITION, position)
+                alerting.keep_position(connection, MARK, self._queue.mark(position) or 0)
+        self._position = position
+        if new or outcome.mutes:
+            self._offer(new, self._view())
+
+    def _replay(self, now: int) -> None:
+        """The telemetry database is not the one that was read: from its beginning, and of what is new alone."""
+        log.warning("the telemetry database was restored: it is read again from its beginning")
+        with self._registry.reading() as connection:
+            known = alerting.all_ids(connection)
+        self._board = Board(self._terms, ())
+        newest: dict[Condition, Alert] = {}
+        self._position = 0
+        while queued := self._queue.after(self._position):
+            outcome = Outcome()
+            for one in self._seen(queued, ()):
+                changes = self._board.take(one, now)
+                newest |= by_condition(change.alert for change in changes)
+                self._desk.settle(changes, self._board.alerts, now, outcome, known)
+            with self._registry.writing() as connection:
+                outcomes.keep(connection, outcome, now)
+            self._position = queued[-1].id
+        with self._registry.reading() as connection:
+            both = merged(by_condition(alerting.newest_alerts(connection)), newest, known, now)
+        self._board = Board(self._terms, both.newest)
+        outcome = Outcome(alerts={alert.id: alert for alert in both.newest})
+        self._desk.settle(both.changes, self._board.alerts, now, outcome)
+        with self._registry.writing() as connection:
+            outcomes.keep(connection, outcome, now)
+            alerting.keep_position(connection, POSITION, self._position)
+            alerting.keep_position(connection, MARK, self._queue.mark(self._position) or 0)
+
+
+def has_passed(gateway: GatewayRow) -> bool:
+    """Whether what was in the outbox at its hello is stored (S17)."""
+    said = gateway.hello.lanes.get(Lane.EVENTS) if gateway.hello else None
+    if said is None:
+        return True
+    stored = (row.through for row in gateway.streams if (row.lane, row.stream) == (Lane.EVENTS, said.stream))
+    return next(stored, 0) >= said.next - 1

@@ -1,0 +1,1 @@
+"""The administrative REST API and its process: `cloud run --only api`."""

@@ -1,0 +1,76 @@
+"""A unit's readings of one hour, for the chart in a notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from cloud_bridge.alerts.notice import Series
+from cloud_bridge.store.database import open_reader
+from drivers.ups import READINGS
+from gateway.wire import codec
+from gateway.wire.errors import WireError
+from gateway.wire.messages import StatusBody
+
+SPAN_MS = 3_600_000
+ROWS = 2000
+"""Most records that are read, the newest: a unit at its quickest says as much in some ten minutes."""
+POINTS = 200
+"""Most points of one reading."""
+CHARTED = ("charge_pct", "load_pct", "input_v")
+
+_KNOWN = {reading.name: reading for reading in READINGS}
+_number = msgspec.json.Decoder(float)
+
+Points = list[tuple[int, float]]
+
+
+class History:
+    """A context manager over the telemetry database; never writes. Raises StoreError, sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_reader(path)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: tuple[type[BaseException], BaseException, TracebackType] | None) -> None:
+        self._db.close()
+
+    def last_hour(self, gateway: str, unit: str, until: int) -> tuple[Series, ...]:
+        """By the gateway's clock, up to `until`; without what the unit does not report."""
+        rows = self._db.execute(
+            "SELECT r.at, r.raw FROM records r WHERE r.kind = 'status' AND r.at BETWEEN ? AND ? AND r.unit_id ="
+            " (SELECT u.id FROM units u JOIN gateways g ON g.id = u.gateway_id WHERE g.name = ? AND u.name = ?)"
+            " ORDER BY r.at DESC LIMIT ?",
+            (until - SPAN_MS, until, gateway, unit, ROWS),
+        ).fetchall()
+        found = _points(reversed(rows))
+        return tuple(
+            Series(label=_KNOWN[name].label, unit=_KNOWN[name].unit, points=tuple(_thinned(points)))
+            for name, points in found.items()
+            if points
+        )
+
+
+def _points(rows: Iterable[tuple[int, bytes]]) -> dict[str, Points]:
+    """Status tells what changed: a reading stays until the next."""
+    found: dict[str, Points] = {name: [] for name in CHARTED}
+    for at, raw in rows:
+        try:
+            values = codec.decode_body(codec.decode_record(raw), StatusBody).values
+            for name, points in found.items():
+                if name in values:
+                    points.append((at, _number.decode(values[name])))
+        except (WireError, msgspec.MsgspecError):
+            continue  # one that was damaged, or of a later version: a hole in a chart
+    return found
+
+
+def _thinned(points: Points) -> Points:
+    """Evenly, the newest kept."""
+    step = -(-len(points) // POINTS)
+    return points[::-1][::step][::-1] if step > 1 else points

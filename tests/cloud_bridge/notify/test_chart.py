@@ -1,0 +1,97 @@
+"""The picture of the last hour."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from cloud_bridge.alerts.model import What
+from cloud_bridge.alerts.notice import Notice, Series
+from cloud_bridge.notify.chart import BYTES_AT_MOST, LARGEST, draw
+from tests.cloud_bridge.notify.notices import HOUR, NOW, hour, item, notice
+
+BAND = (253, 228, 207)
+
+
+def picture(said: Notice) -> Image.Image:
+    with Image.open(io.BytesIO(draw(said))) as image:
+        return image.convert("RGB")
+
+
+def colour(image: Image.Image, x: int, y: int) -> tuple[int, int, int]:
+    found = image.getpixel((x * 2, y * 2))
+    assert isinstance(found, tuple)
+    red, green, blue = found[:3]
+    return red, green, blue
+
+
+def near(found: tuple[int, int, int], wanted: tuple[int, int, int]) -> bool:
+    return all(abs(one - other) <= 8 for one, other in zip(found, wanted, strict=True))
+
+
+def test_no_readings_make_no_picture() -> None:
+    assert draw(notice(item())) == b""
+    assert draw(notice(item(), series=(Series(label="x", unit="%", points=()),))) == b""
+
+
+@pytest.mark.parametrize(
+    ("units", "panels"),
+    [
+        pytest.param(["%"], 1, id="one reading"),
+        pytest.param(["%", "%"], 1, id="percentages share a panel"),
+        pytest.param(["%", "%", "V"], 2, id="volts have their own"),
+        pytest.param(["%", "V", "s", "°C", "Hz"], 3, id="three at most"),
+    ],
+)
+def test_each_unit_has_a_panel(units: list[str], panels: int) -> None:
+    image = picture(notice(item(), series=tuple(hour(f"reading {n}", unit) for n, unit in enumerate(units))))
+    assert image.size == (1280, 300 * panels)
+
+
+def test_the_time_on_battery_is_shaded_from_the_onset_to_the_end_and_no_further() -> None:
+    began, ended = NOW - HOUR // 2, NOW - HOUR // 4
+    one = item(onset_at=began, at=ended, what=What.RESOLVED)
+    image = picture(notice(one, series=(hour(level=20.0),)))
+    # The plot reaches from x 56 to 626; y 60 is above the line at 20 %.
+    assert not near(colour(image, 56 + 142, 60), BAND)
+    assert near(colour(image, 56 + 356, 60), BAND)
+    assert not near(colour(image, 56 + 500, 60), BAND)
+
+
+def test_while_it_lasts_the_shade_reaches_the_right_edge() -> None:
+    image = picture(notice(item(onset_at=NOW - HOUR // 4, at=NOW), series=(hour(level=20.0),)))
+    assert near(colour(image, 622, 60), BAND)
+
+
+def test_what_is_no_outage_is_not_shaded() -> None:
+    image = picture(notice(item("overload", onset_at=NOW - HOUR // 2), series=(hour(level=20.0),)))
+    assert not near(colour(image, 500, 60), BAND)
+
+
+def test_the_axis_is_labelled_in_the_owner_s_time_zone() -> None:
+    here, there = (
+        picture(notice(item(), series=(hour(),), time_zone=zone)) for zone in ("Europe/Berlin", "Asia/Kolkata")
+    )
+    assert here.tobytes() != there.tobytes()
+
+
+READINGS = st.floats(-1e6, 1e6) | st.floats()
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.integers(NOW - 2 * HOUR, NOW), READINGS).map(tuple),
+        min_size=1,
+        max_size=400,
+    ).map(sorted),
+    st.sampled_from(["%", "V", "s", "\r\n<>"]),
+)
+def test_any_readings_make_a_small_picture(points: list[tuple[int, float]], unit: str) -> None:
+    content = draw(notice(item(), series=(Series(label="load", unit=unit, points=tuple(points)),)))
+    assert content.startswith(b"\x89PNG") or not any(abs(value) <= LARGEST for _, value in points)
+    assert len(content) <= BYTES_AT_MOST

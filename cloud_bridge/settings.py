@@ -129,6 +129,8 @@ class CloudSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             parse_address(self.mqtts)
             _ = self.listen_at, self.bridge_connects_to, self.enrolment, self.enrolment_listens_at
+            for listen in filter(None, (self.listen_links, self.listen_api)):
+                parse_address(listen)
         except BadAddress as error:
             raise ValueError(str(error)) from None
 

@@ -20,6 +20,7 @@ from cloud_bridge.audit import Leaf, Problem, authority_problems, gateway_dates,
 from cloud_bridge.authority import Use
 from cloud_bridge.errors import BrokerFailed
 from cloud_bridge.folder import BRIDGE, BROKER, ENROL, Folder
+from cloud_bridge.reachability import notice_problems
 from cloud_bridge.runtime.keys import OTHERS
 from cloud_bridge.runtime.listening import listening
 from cloud_bridge.settings import EMBEDDED, CloudSettings, KeyPair
@@ -46,6 +47,7 @@ def check(directory: Path, now: datetime | None = None) -> list[Problem]:
     checked.command_key()
     checked.gateways()
     checked.registry()
+    checked.notices()
     if settings.broker == EMBEDDED:
         checked.door("listen", settings.listen_at, settings.bridge_connects_to.host)
     checked.door("listen_https", settings.enrolment_listens_at, settings.enrolment_listens_at.host)
@@ -86,6 +88,17 @@ class _Check:
         key, public = self.settings.command_key, self._read(self.settings.command_public, load_pem_public_key)
         if key.exists() and (half := self._public_half(key)) and public and half != public:
             self._add(key, f"does not belong to {self.settings.command_public.name}: gateways refuse its orders")
+
+    def notices(self) -> None:
+        """The keys of channels and links are made when the cloud runs; a password is its owner's to write."""
+        settings = self.settings
+        self.found += notice_problems(str(self.folder.settings), settings)
+        secrets = [path for path in (settings.channel_key, settings.link_key) if path.exists()]
+        if settings.smtp and settings.smtp.password:
+            self._read(settings.smtp.password, bytes)
+            secrets.append(settings.smtp.password)
+        for path in secrets:
+            self._is_private(path, "it")
 
     def registry(self) -> None:
         """Whether it can be used; what it says of certificates, and whether the revocation list says the same."""
@@ -154,9 +167,12 @@ class _Check:
         return self._read(path, x509.load_pem_x509_certificate)
 
     def _public_half(self, path: Path) -> PublicKeyTypes | None:
-        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS:
-            self._add(path, f"mode {mode:04o}: others may read the key; expected 0600")
+        self._is_private(path, "the key")
         return self._read(path, lambda content: load_pem_private_key(content, password=None).public_key())
+
+    def _is_private(self, path: Path, what: str) -> None:
+        if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS:
+            self._add(path, f"mode {mode:04o}: others may read {what}; expected 0600")
 
     def _read(self, path: Path, decode: Callable[[bytes], T]) -> T | None:
         try:

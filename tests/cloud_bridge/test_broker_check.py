@@ -170,6 +170,30 @@ def test_s13_a_public_address_of_either_door_is_told(tmp_path: Path, setting: st
     assert [problem.what.partition(":")[0] for problem in told] == [setting]
 
 
+@pytest.mark.parametrize(
+    ("lines", "told", "serious"),
+    [
+        ('listen_links: "127.0.0.1:8480"', "without public_url", True),
+        ('public_url: "https://ups.example.net"', "set listen_links", False),
+        ('public_url: "http://ups.example.net"\nlisten_links: "127.0.0.1:8480"', "needs https", False),
+        ('public_url: "https://ups.example.net"\nlisten_links: "8.8.8.8:8480"', "listen_links: ", False),
+        ("smtp: {host: mail.example.net, sender: a@example.net, security: none}", "use starttls", True),
+        ("smtp: {host: mail.example.net, sender: a@example.net, password: nowhere}", "can't be read", True),
+    ],
+)
+def test_a_way_of_notices_that_leads_nowhere_is_told(folder: Folder, lines: str, told: str, serious: bool) -> None:
+    folder.settings.write_text(f"{folder.settings.read_text()}{lines}\n")
+    problem = the_one(check(folder.root))
+    assert told in problem.what
+    assert problem.serious is serious
+
+
+@pytest.mark.parametrize("name", ["authority/channels.key", "authority/links.key"])
+def test_a_key_of_notices_that_others_may_read_is_serious(folder: Folder, name: str) -> None:
+    (folder.root / name).chmod(0o644)
+    assert "0644" in the_one(check(folder.root)).what
+
+
 def test_s15_a_demos_folder_is_told(tmp_path: Path) -> None:
     problems = check(init(tmp_path / "demo", "127.0.0.1:0", demo=True).root)
     assert {("loopback" in problem.what, problem.serious) for problem in problems} == {(True, False)}

@@ -1,7 +1,8 @@
 """The registry's tables of owners, devices and alerts; `schema` has the others. Instants are UTC milliseconds.
 
 `body`: the rest of the value that the row stands for, as JSON (cloud_bridge.alerts.terms, .model, .notice): what a
-later version adds needs no column. `owner` NULL: the operator's.
+later version adds needs no column. `owner` NULL: the operator's. SQLite gives an id that people or links name to no
+other row later (`sqlite_autoincrement`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ owners = Table(
     Column("name", String(64), nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     _body(),
+    sqlite_autoincrement=True,
 )
 
 sites = Table(
@@ -51,6 +53,7 @@ sites = Table(
     _owner(nullable=False),
     Column("name", String(64), nullable=False),
     UniqueConstraint("owner", "name", name="sites_name"),
+    sqlite_autoincrement=True,
 )
 
 devices = Table(
@@ -64,6 +67,7 @@ devices = Table(
     Column("site", Integer, ForeignKey("sites.id", ondelete="SET NULL")),
     _body(),
     UniqueConstraint("gateway", "unit", name="devices_unit"),
+    sqlite_autoincrement=True,
 )
 
 tags = Table(
@@ -83,6 +87,7 @@ channels = Table(
     Column("target", LargeBinary, nullable=False),
     _body(),
     Index("channels_name", "owner", "name", unique=True),
+    sqlite_autoincrement=True,
 )
 
 policies = Table(
@@ -94,6 +99,7 @@ policies = Table(
     Column("channel", Integer, ForeignKey("channels.id", ondelete="CASCADE"), nullable=False),
     _body(),
     Index("policies_name", "owner", "name", unique=True),
+    sqlite_autoincrement=True,
 )
 
 rules = Table(
@@ -104,6 +110,7 @@ rules = Table(
     Column("name", String(64), nullable=False),
     _body(),
     Index("rules_name", "owner", "name", unique=True),
+    sqlite_autoincrement=True,
 )
 
 silences = Table(
@@ -115,6 +122,7 @@ silences = Table(
     Column("ends_at", BigInteger, nullable=False),
     _body(),
     Index("silences_by_end", "ends_at"),
+    sqlite_autoincrement=True,
 )
 
 # The operator's routing tree: its text as it was given, the newest counts.

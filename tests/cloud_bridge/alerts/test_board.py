@@ -421,3 +421,21 @@ def test_what_was_told_as_critical_before_is_not_told_again_for_having_lasted() 
     unit.tells(60, "low_battery_cleared")
     assert unit.waits(300) == ["updated"]
     assert unit.last.severity is CRITICAL
+
+
+def test_a_watchers_word_does_not_make_a_board_forget_which_records_it_has() -> None:
+    unit = Watched()
+    for second, kind in enumerate(("shutdown_imminent", "on_battery", "shutdown_cancelled")):
+        unit.tells(second, kind, charge_pct=100)
+    assert unit.sees(20, seen(20, "outage", "look", stage="on_battery", details={"charge_pct": 40})) == ["grew"]
+    assert unit.sees(21, sightings(event("shutdown_imminent", 1))[0]) == []
+
+
+def test_an_alert_of_a_watcher_does_not_make_a_board_forget_which_records_the_one_before_had() -> None:
+    unit = Watched()
+    unit.tells(0, "overload")
+    unit.tells(1, "overload_cleared")
+    unit.sees(20, seen(20, "overload", "seen"))
+    unit.sees(30, seen(30, "overload", "seen no more", what=Seen.ENDED))
+    unit.waits(50)
+    assert unit.sees(60, sightings(event("overload", 1))[0]) == []

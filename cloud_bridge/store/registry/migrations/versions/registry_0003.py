@@ -36,6 +36,7 @@ def _people() -> None:
         sa.Column("name", sa.String(64), nullable=False, unique=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         _body(),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "sites",
@@ -43,6 +44,7 @@ def _people() -> None:
         _owner(nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
         sa.UniqueConstraint("owner", "name", name="sites_name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "devices",
@@ -54,6 +56,7 @@ def _people() -> None:
         sa.Column("site", sa.Integer, sa.ForeignKey("sites.id", ondelete="SET NULL")),
         _body(),
         sa.UniqueConstraint("gateway", "unit", name="devices_unit"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "tags",
@@ -70,6 +73,7 @@ def _wishes() -> None:
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("target", sa.LargeBinary, nullable=False),
         _body(),
+        sqlite_autoincrement=True,
     )
     op.create_index("channels_name", "channels", ["owner", "name"], unique=True)
     op.create_table(
@@ -79,6 +83,7 @@ def _wishes() -> None:
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("channel", sa.Integer, sa.ForeignKey("channels.id", ondelete="CASCADE"), nullable=False),
         _body(),
+        sqlite_autoincrement=True,
     )
     op.create_index("policies_name", "policies", ["owner", "name"], unique=True)
     op.create_table(
@@ -87,6 +92,7 @@ def _wishes() -> None:
         _owner(),
         sa.Column("name", sa.String(64), nullable=False),
         _body(),
+        sqlite_autoincrement=True,
     )
     op.create_index("rules_name", "rules", ["owner", "name"], unique=True)
     op.create_table(
@@ -96,6 +102,7 @@ def _wishes() -> None:
         sa.Column("starts_at", sa.BigInteger, nullable=False),
         sa.Column("ends_at", sa.BigInteger, nullable=False),
         _body(),
+        sqlite_autoincrement=True,
     )
     op.create_index("silences_by_end", "silences", ["ends_at"])
     op.create_table(

@@ -11,8 +11,10 @@ from typing import Protocol
 import msgspec
 from rich.text import Text
 
-from cloud_bridge.alerts.model import Alert, Kind, Phase, Subject
+from cloud_bridge.alerts.conditions import meant_by
+from cloud_bridge.alerts.model import Alert, Kind, Phase, Subject, What
 from cloud_bridge.alerts.terms import Directory
+from cloud_bridge.alerts.wording import name_text, value_text
 from cloud_bridge.views import SEVERITY_STYLE, iso, iso_or_none
 from config.text import one_line
 from drivers.ups import CATALOGUE
@@ -117,7 +119,7 @@ def state(alert: Alert) -> str:
 
 def alert_text(alert: Alert, directory: Directory) -> Iterator[tuple[str, str]]:
     """Names and values of one, with what it means and what to do."""
-    known = CATALOGUE.get(alert.stage)
+    known = CATALOGUE.get(meant_by(alert))
     yield "alert", alert.id
     yield "of", label(alert.subject, directory)
     yield "what", f"{alert.condition} ({alert.stage})" if alert.stage != alert.condition else alert.condition
@@ -131,7 +133,7 @@ def alert_text(alert: Alert, directory: Directory) -> Iterator[tuple[str, str]]:
     if known:
         yield "it means", known.meaning
         yield "do this", known.do_this
-    yield from ((name.replace("_", " "), str(value)) for name, value in alert.details.items())
+    yield from ((name_text(name), value_text(name, value)) for name, value in alert.details.items())
 
 
 def reason_json(said: Said, directory: Directory) -> str:
@@ -148,7 +150,8 @@ def reason_json(said: Said, directory: Directory) -> str:
 
 
 def reason_text(said: Said, directory: Directory) -> Text:
-    """Time, code, sentence, and by which policy and channel."""
+    """Time, code, sentence, by which policy and channel, and by whom where the sentence does not say it."""
+    named = "" if said.code == What.ESCALATED or said.by_name in said.reason else said.by_name
     text = Text(iso(said.at))
     text.append(f"  {one_line(said.code, TEXT_CHARS):16}", "bold")
     text.append(f"  {one_line(said.reason, REASON_CHARS)}")
@@ -157,7 +160,7 @@ def reason_text(said: Said, directory: Directory) -> Text:
         for kind, name in (
             ("policy", _named(said.policy, directory.policies)),
             ("channel", _named(said.channel, directory.channels)),
-            ("by", said.by_name),
+            ("by", named),
         )
         if name
     ]

@@ -144,7 +144,8 @@ def digest_of(token: str) -> str:
 def shown_in(authorization: str) -> str:
     """The token in an Authorization header (RFC 6750, section 2.1). Raises NoToken."""
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.isascii() or not len(MARK) < len(token) <= TOKEN_LENGTH:
+    looks_like_one = token.isascii() and token.startswith(MARK) and len(MARK) < len(token) <= TOKEN_LENGTH
+    if scheme.lower() != "bearer" or not looks_like_one:
         raise NoToken
     return token
 

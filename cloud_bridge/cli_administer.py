@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Shown = TypeVar("Shown", bound=msgspec.Struct)
 
-CELL_CHARS = 80
+CELL_CHARS = 200
 LINE_CHARS = 2000
 SEVERITIES = click.Choice([each.value for each in Severity])
 
@@ -146,15 +147,29 @@ def cell(value: object) -> Text:
     return value if isinstance(value, Text) else Text(one_line(words(value), CELL_CHARS))
 
 
-def print_one(shown: msgspec.Struct, *, json_lines: bool) -> None:
-    """A JSON line, or a line for each field."""
+def print_one(shown: msgspec.Struct, *, json_lines: bool, said: Mapping[str, str] = MappingProxyType({})) -> None:
+    """A JSON line, or a line for each field. `said`: words for fields that have more to say than their values."""
     if json_lines:
         click.echo(msgspec.json.encode(shown))
         return
     fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
+    fields |= {name: meant for name, meant in _unsaid(fields).items() if not fields[name]}
+    fields |= said
     width = max(map(len, fields))
     for name, value in fields.items():
         click.echo(f"{name.replace('_', ' '):{width}}  {one_line(words(value), LINE_CHARS)}".rstrip())
+
+
+def _unsaid(fields: Mapping[str, object]) -> Mapping[str, str]:
+    """What a field says that is empty, where that is more than nothing."""
+    meant: dict[str, str] = {}
+    if "owner" in fields:
+        meant["owner"] = "nobody" if "unit" in fields else "operator"
+    if "conditions" in fields:
+        meant["conditions"] = "all"
+    if {"devices", "sites", "tags"} <= fields.keys() and not (fields["sites"] or fields["tags"]):
+        meant["devices"] = "every device"
+    return meant
 
 
 def words(value: object) -> str:

@@ -11,7 +11,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-_DURATION = re.compile(r"(\d{1,9})\s*(s|min|m|h|d)\Z")
+_DURATION = re.compile(r"(\d{1,9})\s*(s|min|m|h|d)\Z|(0+)\Z")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -43,6 +43,6 @@ def assignments(_context: click.Context, _option: click.Parameter, values: Seque
 
 
 def seconds_of(text: str) -> int | None:
-    """A duration as in 90s, 15min, 2h, 7d; None if it is none."""
+    """A duration as in 90s, 15min, 2h, 7d; 0 needs no unit. None if it is none."""
     found = _DURATION.match(text)
-    return int(found[1]) * _SECONDS[found[2]] if found else None
+    return int(found[1] or 0) * _SECONDS[found[2] or "s"] if found else None

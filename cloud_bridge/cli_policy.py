@@ -29,6 +29,7 @@ from config.text import one_line
 
 if TYPE_CHECKING:
     from cloud_bridge.administration.forms import PolicyShown
+    from cloud_bridge.alerts.terms import Quiet
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -116,7 +117,8 @@ def add_policy(folder: Path, **options: object) -> None:
     from cloud_bridge.runtime.administer import wishes
 
     with opened(folder) as office:
-        print_one(wishes.add_policy(office, _fields(**options)), json_lines=False)  # type: ignore[arg-type]  # click knows their types
+        shown = wishes.add_policy(office, _fields(**options))  # type: ignore[arg-type]  # click knows their types
+    _print_policy(shown, json_lines=False)
 
 
 @policy.command("set")
@@ -152,7 +154,7 @@ def set_policy(
     fields |= _fields(**options)  # type: ignore[arg-type]  # click knows their types
     with opened(folder) as office:
         shown, back = wishes.set_policy(office, policy, fields)
-    print_one(shown, json_lines=False)
+    _print_policy(shown, json_lines=False)
     if back:
         click.echo(f"subscribed again: {one_line(', '.join(back), LINE_CHARS)}", err=True)
 
@@ -198,7 +200,22 @@ def show_policy(folder: Path, policy: str, json_lines: bool) -> None:
     from cloud_bridge.runtime.administer import wishes
 
     with opened(folder) as office:
-        print_one(wishes.show_policy(office, policy), json_lines=json_lines)
+        shown = wishes.show_policy(office, policy)
+    _print_policy(shown, json_lines=json_lines)
+
+
+def _print_policy(shown: PolicyShown, *, json_lines: bool) -> None:
+    print_one(shown, json_lines=json_lines, said={"quiet": _quiet(shown.quiet)})
+
+
+def _quiet(quiet: Quiet | None) -> str:
+    """As in `22:00-06:30 on sat, sun; critical goes at once`."""
+    if quiet is None:
+        return "-"
+    every_day = len(set(quiet.days)) == len(_DAYS)
+    days = "" if every_day else f" on {', '.join(_DAYS[day] for day in quiet.days)}"
+    through = f"{quiet.breaks_through} and above" if quiet.breaks_through else "nothing"
+    return f"{quiet.since}-{quiet.until}{days}; {through} goes at once"
 
 
 GROUPS = (policy,)

@@ -155,7 +155,9 @@ def add_silence(folder: Path, **options: object) -> None:
 
     with opened(folder) as office:
         made = watch.add_silence(office, given(**options))
-    click.echo(f"silence {made.id} lasts until {words(made.ends_at)}; `cloud silence end {made.id}` ends it before")
+    of = words((*made.devices, *made.sites, *made.tags) or "every device")
+    until = words(made.ends_at)
+    click.echo(f"silence {made.id} of {of} lasts until {until}; `cloud silence end {made.id}` ends it before")
 
 
 @silence.command("end")

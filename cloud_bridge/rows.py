@@ -101,7 +101,8 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest that is known of a unit. `status` holds Snapshot fields as their JSON; `dated_at` as an event's."""
+    """The newest that is known of a unit. `status` holds Snapshot fields as their JSON; `dated_at` as an event's.
+    `record`: id of its newest report; `is_full`: that one named every field."""
 
     gateway: str
     name: str
@@ -111,6 +112,8 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     status: dict[str, msgspec.Raw]
     identity: IdentityBody | None
     dated_at: int | None = None
+    record: int = 0
+    is_full: bool = False
 
 
 class IngestRow(msgspec.Struct, frozen=True, kw_only=True):

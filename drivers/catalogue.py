@@ -128,7 +128,7 @@ _WATCHED = (
     EventType("warranty_expires_cleared", INFO, "The unit's warranty lasts longer now.", NOTHING, "warranty_expires"),
     EventType("reading_out_of_range", WARNING, "A reading is beyond the limit that you set for it.", "Look at the reading and at what drives it."),
     EventType("reading_back_in_range", INFO, "The reading is back within its limit.", NOTHING, "reading_out_of_range"),
-    EventType("unit_unstable", WARNING, "It comes and goes again and again; nothing more is said of it until it is calm.", "Look at the events for what comes and goes, and remove the cause."),
+    EventType("unit_unstable", WARNING, "It comes and goes again and again; until it is calm, only worse is said of it.", "Look at the events for what comes and goes, and remove the cause."),
     EventType("unit_unstable_cleared", INFO, "It no longer comes and goes.", NOTHING, "unit_unstable"),
     EventType("site_outage", WARNING, "Many units of one site run from battery at once: the site has lost its mains.", "Check the site's supply; shut loads down in the order of their runtime."),
     EventType("site_outage_over", INFO, "No unit of the site runs from battery any more.", "Check that every load has come back.", "site_outage"),

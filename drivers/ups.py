@@ -1,7 +1,7 @@
 """The words every room uses for a UPS: who it is, what it says, what it can be told.
 
 Names carry their unit. `None` means "this unit does not report it"; 0 is a reading. The whole vocabulary is
-imported from here; its long tables stand in `flags`, `events` and `catalogue`.
+imported from here; its long tables stand in `flags`, `faults`, `events` and `catalogue`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import msgspec
 
 from drivers.catalogue import CATALOGUE, FROM_THE_CLOUD, NOTHING
 from drivers.events import Event, EventType, Severity
+from drivers.faults import BEGUN_BY, KEPT_BY
 from drivers.flags import Cause, Flag, State
 
 __all__ = [
+    "BEGUN_BY",
     "CATALOGUE",
     "FROM_THE_CLOUD",
+    "KEPT_BY",
     "NOTHING",
     "READINGS",
     "Calibration",

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from drivers.ups import Flag
+from drivers.ups import BEGUN_BY, CATALOGUE, KEPT_BY, Flag
 
 FAULT_HOLD_S = 5.0
 """A fault bit that is gone for less is not over: some flicker while the unit looks at its parts."""
@@ -60,100 +60,37 @@ STATE_CONDITIONS: tuple[Condition, ...] = (
 """Those that more than a flag decides: gateway/power.py, gateway/outlets.py."""
 
 
-def _fault(
-    name: str, flag: Flag, *more: Flag, kept_by: tuple[Flag, ...] = (), readings: tuple[str, ...] = ()
-) -> Condition:
+_FLAG_READINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "overload": ("load_pct", "apparent_load_pct", "output_a"),
+        "output_overvoltage": ("output_v",),
+        "overtemperature": ("battery_temp_c", "load_pct"),
+        "overcurrent": ("load_pct", "output_a"),
+        "battery_overvoltage": ("battery_v",),
+        "battery_over_temperature": ("battery_temp_c",),
+        "charger_fault": ("charge_pct", "battery_v"),
+        "battery_temperature_high": ("battery_temp_c",),
+        "avr_boost": ("input_v", "output_v"),
+        "avr_trim": ("input_v", "output_v"),
+    }
+)
+_HOLDS_S: Mapping[str, float] = MappingProxyType({"avr_boost": AVR_HOLD_S, "avr_trim": AVR_HOLD_S})
+_CLEARS: Mapping[str, str] = MappingProxyType({kind.clears: kind.name for kind in CATALOGUE.values() if kind.clears})
+
+
+def _of_flags(onset: str) -> Condition:
     return Condition(
-        onset=name,
-        clear=f"{name}_cleared",
-        hold_s=FAULT_HOLD_S,
-        flags=frozenset((flag, *more)),
-        kept_by=frozenset(kept_by),
-        readings=readings,
+        onset=onset,
+        clear=_CLEARS[onset],
+        hold_s=_HOLDS_S.get(onset, FAULT_HOLD_S),
+        flags=BEGUN_BY[onset],
+        kept_by=KEPT_BY.get(onset, frozenset()),
+        readings=_FLAG_READINGS.get(onset, ()),
     )
 
 
-FLAG_CONDITIONS: tuple[Condition, ...] = (
-    # PowerSystemError_BF; units say an overload in one register, the other, or both (7.1 bit 21, 7.6 bit 0)
-    _fault(
-        "overload",
-        Flag.OVERLOAD_STATE,
-        Flag.OUTPUT_OVERLOAD,
-        readings=("load_pct", "apparent_load_pct", "output_a"),
-    ),
-    _fault("output_short_circuit", Flag.OUTPUT_SHORT_CIRCUIT),
-    _fault("output_overvoltage", Flag.OUTPUT_OVERVOLTAGE, readings=("output_v",)),
-    _fault("transformer_dc_imbalance", Flag.TRANSFORMER_DC_IMBALANCE),
-    _fault("overtemperature", Flag.OVERTEMPERATURE, readings=("battery_temp_c", "load_pct")),
-    _fault("backfeed_relay_fault", Flag.BACKFEED_RELAY),
-    _fault("avr_relay_fault", Flag.AVR_RELAY),
-    _fault("pfc_input_relay_fault", Flag.PFC_INPUT_RELAY),
-    _fault("output_relay_fault", Flag.OUTPUT_RELAY),
-    _fault("bypass_relay_fault", Flag.BYPASS_RELAY),
-    _fault("fan_fault", Flag.FAN),
-    _fault("pfc_fault", Flag.PFC),
-    _fault("dc_bus_overvoltage", Flag.DC_BUS_OVERVOLTAGE),
-    _fault("inverter_fault", Flag.INVERTER),
-    _fault("overcurrent", Flag.OVERCURRENT, readings=("load_pct", "output_a")),
-    # GeneralError_BF
-    _fault("site_wiring_fault", Flag.SITE_WIRING),
-    _fault("eeprom_fault", Flag.EEPROM),
-    _fault("ad_converter_fault", Flag.AD_CONVERTER),
-    _fault("logic_power_fault", Flag.LOGIC_POWER_SUPPLY),
-    _fault("internal_communication_fault", Flag.INTERNAL_COMMUNICATION),
-    _fault("ui_button_fault", Flag.UI_BUTTON),
-    _fault("emergency_power_off", Flag.EPO_ACTIVE),
-    _fault("firmware_mismatch", Flag.FIRMWARE_MISMATCH),
-    _fault("oscillator_fault", Flag.OSCILLATOR),
-    _fault("measurement_mismatch", Flag.MEASUREMENT_MISMATCH),
-    _fault("subsystem_fault", Flag.SUBSYSTEM),
-    # BatterySystemError_BF
-    _fault("battery_disconnected", Flag.BATTERY_DISCONNECTED),
-    _fault("battery_overvoltage", Flag.BATTERY_OVERVOLTAGE, readings=("battery_v",)),
-    _fault("replace_battery", Flag.REPLACE_BATTERY),
-    _fault("battery_over_temperature", Flag.BATTERY_OVERTEMPERATURE, readings=("battery_temp_c",)),
-    _fault("charger_fault", Flag.CHARGER, readings=("charge_pct", "battery_v")),
-    _fault("battery_temperature_sensor_fault", Flag.BATTERY_TEMPERATURE_SENSOR),
-    _fault("battery_soft_start_fault", Flag.BATTERY_SOFT_START),
-    _fault(
-        "battery_temperature_high",
-        Flag.BATTERY_TEMPERATURE_WARNING,
-        kept_by=(Flag.BATTERY_OVERTEMPERATURE,),
-        readings=("battery_temp_c",),
-    ),
-    _fault("battery_fault", Flag.BATTERY_GENERAL),
-    _fault("battery_communication_fault", Flag.BATTERY_COMMUNICATION),
-    # Battery.LifeTimeStatus_BF: its first three bits exclude each other, and getting worse is no end (7.9)
-    _fault(
-        "battery_near_end_of_life",
-        Flag.BATTERY_LIFE_NEAR_END,
-        kept_by=(
-            Flag.BATTERY_LIFE_NEAR_END_ACKNOWLEDGED,
-            Flag.BATTERY_LIFE_EXCEEDED,
-            Flag.BATTERY_LIFE_EXCEEDED_ACKNOWLEDGED,
-        ),
-    ),
-    _fault(
-        "battery_life_exceeded",
-        Flag.BATTERY_LIFE_EXCEEDED,
-        kept_by=(Flag.BATTERY_LIFE_EXCEEDED_ACKNOWLEDGED,),
-    ),
-    # Input.InputStatus_BF
-    Condition(
-        onset="avr_boost",
-        clear="avr_boost_ended",
-        hold_s=AVR_HOLD_S,
-        flags=frozenset({Flag.AVR_BOOST}),
-        readings=("input_v", "output_v"),
-    ),
-    Condition(
-        onset="avr_trim",
-        clear="avr_trim_ended",
-        hold_s=AVR_HOLD_S,
-        flags=frozenset({Flag.AVR_TRIM}),
-        readings=("input_v", "output_v"),
-    ),
-)
+FLAG_CONDITIONS: tuple[Condition, ...] = tuple(map(_of_flags, BEGUN_BY))
+"""Which flags: drivers/faults.py."""
 
 EVIDENCE: tuple[Flag, ...] = (
     Flag.TEST_IN_PROGRESS,

@@ -142,10 +142,15 @@ def acknowledged(memory: Memory, through: int) -> Memory:
 
 
 def due(memory: Memory, settings: EmergencySettings, now_s: float, stamp: Stamp) -> tuple[Heard, ...]:
-    """What the next message is to say now; nothing while the hour has had its messages."""
+    """What the next message is to say now; nothing while the hour has had its messages. An outage of which worse is
+    told is told with it, and not after it when its own time comes."""
     if len(_lately(memory.sent, stamp)) >= settings.an_hour:
         return ()
-    return tuple(each for each in memory.waiting if now_s - each.since_s >= _patience_s(each, settings))
+    numbers = {each.number for each in memory.waiting if now_s - each.since_s >= _patience_s(each, settings)}
+    units = {each.unit for each in memory.waiting if each.number in numbers}
+    return tuple(
+        each for each in memory.waiting if each.number in numbers or (each.type == HELD and each.unit in units)
+    )
 
 
 def told(memory: Memory, events: Iterable[Heard], stamp: Stamp) -> Memory:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from drivers.ups import CATALOGUE, Severity
+from drivers.ups import CATALOGUE, READINGS, Severity
 from gateway.emergency import Heard
 from gateway.settings import EmergencySettings, MailRoute, NtfyRoute
 from gateway.view import instant, span
-from gateway.wire.messages import Clock, Stamp
+from gateway.wire.messages import Clock, Scalar, Stamp
 
 LISTED = 20
 """Events that a message describes; of further ones it says how many they are."""
@@ -19,6 +19,7 @@ DETAILS = 6
 SUBJECT_CHARS = 120
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
+_KNOWN = {reading.name: reading for reading in READINGS}
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +101,18 @@ def _explained(event: Heard) -> Iterator[str]:
     if (kind := CATALOGUE.get(event.type)) is not None:
         yield kind.meaning
         yield f"What to do: {kind.do_this}"
-    readings = [f"{name} {value}" for name, value in event.details.items() if value is not None][:DETAILS]
+    readings = [_reading(name, value) for name, value in event.details.items() if value is not None][:DETAILS]
     if readings:
         yield ", ".join(readings)
+
+
+def _reading(name: str, value: Scalar) -> str:
+    """As people say it: `battery charge 31.5 %`."""
+    known = _KNOWN.get(name)
+    if known is None or isinstance(value, str | bool) or value is None:
+        return f"{name} {value}".replace("_", " ")
+    said = span(value) if known.unit == "s" else f"{value:.{known.digits}f} {known.unit}"
+    return f"{known.label} {said}"
 
 
 def _end(settings: EmergencySettings, stamp: Stamp) -> str:

@@ -1,7 +1,7 @@
 """By which names people address things, and what they mean. Pure.
 
 An owner is its name. What an owner has is OWNER/NAME, or NAME where no other owner has one of that name; the
-operator's are operator/NAME. A device is GATEWAY/UNIT, its serial number, or its own name.
+operator's are operator/NAME. A device is GATEWAY/UNIT, its serial number, its own name, or UNIT.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def _called(directory: Directory, name: str) -> list[Device]:
         lambda device: f"{device.gateway}/{device.unit}" == name,
         lambda device: bool(device.serial) and device.serial == name,
         lambda device: bool(device.name) and device.name.casefold() == name.casefold(),
+        lambda device: device.unit == name,
     ):
         if found := [each for each in every if is_it(each)]:
             return found

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from cloud_bridge.alerts.model import Seen, Sighting, unit_of
+from cloud_bridge.alerts.model import Alert, Phase, Seen, Sighting, unit_of
 from cloud_bridge.alerts.ranks import worst_of
 from cloud_bridge.rows import EventRow
-from drivers.ups import CATALOGUE, Severity
+from drivers.ups import CATALOGUE, FROM_THE_CLOUD, Severity
 
 OUTAGE = "outage"
 STAGES: Mapping[str, int] = MappingProxyType(
@@ -29,6 +29,9 @@ RESULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Event types that are no clears, and what they end beside: the next result replaces the last."""
+
+UNSTABLE, STABLE = "unit_unstable", "unit_unstable_cleared"
+"""What an alert of any condition is, besides, while it comes and goes, and when that is over."""
 
 GROUP_LENGTH = 8
 
@@ -58,13 +61,33 @@ CONDITIONS = frozenset(name for kind in CATALOGUE if (name := condition_of(kind)
 """Every name that a policy or a silence can use. One condition of several of its kind has its own after a colon."""
 
 
+OURS = FROM_THE_CLOUD | {"gateway_lost", "gateway_returned", "notifications_disabled"}
+"""Types that watchers alone find, never stored by ingest. From a gateway one would be an incident that covers other
+people's alerts."""
+
+
 def kind_of(condition: str) -> str:
     """Without what tells it from others of its kind: `outlet_group_off` of `outlet_group_off:2`."""
     return condition.partition(":")[0]
 
 
+def meant_by(alert: Alert) -> str:
+    """The event type that has its meaning and advice, as it stands now."""
+    if not alert.unstable:
+        return alert.stage
+    return STABLE if alert.phase is Phase.RESOLVED else UNSTABLE
+
+
+def is_a_gateways(event_type: str) -> bool:
+    """Whether a gateway may begin or end a condition by it: not by a type of ours, nor by the bare name of one."""
+    kind = kind_of(event_type)
+    return kind not in OURS and (event_type in CATALOGUE or kind not in CONDITIONS)
+
+
 def sightings(row: EventRow) -> list[Sighting]:
-    """What an event shows: ends before the onset or moment."""
+    """What an event shows: ends before the onset or moment. Nothing, if no gateway can know it."""
+    if not is_a_gateways(row.type):
+        return []
     shown = [_sighting(row, onset, Seen.ENDED) for onset in ENDS.get(row.type, ())]
     if row.type in LASTING:
         shown.append(_sighting(row, row.type, Seen.BEGAN))

@@ -5,13 +5,15 @@ Instants are UTC milliseconds; chance is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from cloud_bridge.alerts.model import digest
-from cloud_bridge.alerts.notice import About, Notification, State
+from cloud_bridge.alerts.notice import TELLING, About, Notification, State
 from cloud_bridge.alerts.ranks import RANK, worst_of
+from cloud_bridge.alerts.standing import Told
+from cloud_bridge.alerts.terms import Channel
 from drivers.ups import Severity
 
 FIRST_RETRY_S = 5.0
@@ -28,6 +30,8 @@ ITEMS_AT_MOST = 500
 MUTES_AT_MOST = 50
 """Devices in one notice of mutes, each with its link."""
 ERROR_CHARS = 300
+SETTLES_MS = 10_000
+"""A look at the registry that is not later than a notice by this may not have what was written with it."""
 
 _JOINED = frozenset({About.ALERT, About.MUTED, About.DIGEST})
 
@@ -88,6 +92,37 @@ def notice_id(parcel: Parcel) -> str:
 
 def sent(one: Notification, now: int) -> Notification:
     return msgspec.structs.replace(one, state=State.SENT, attempts=one.attempts + 1, sent_at=now, last_error="")
+
+
+def unwanted(
+    one: Notification, channel: Channel | None, unsubscribed: Collection[tuple[str, int]], looked_at: int
+) -> str:
+    """Why it is not wanted any more; empty: it is. `channel`: as it is now; `looked_at`: when the registry was."""
+    if channel is None:
+        return "its channel is gone"
+    if not channel.enabled:
+        return f"channel {channel.name} is switched off"
+    if one.policy is None or channel.kind != "mail":
+        return ""
+    left = (channel.target.lower(), one.policy) in unsubscribed
+    if one.about is not About.UNSUBSCRIBED:
+        return f"{channel.target} has unsubscribed" if left else ""
+    if left or looked_at < one.created_at + SETTLES_MS:
+        return ""
+    return f"{channel.target} has not unsubscribed from it, or not any more"
+
+
+def heard_of(alert: str, made: Iterable[Notification]) -> Told | None:
+    """What a channel heard of an alert, or is about to, by these notifications of its; None: nothing."""
+    telling = [one for one in made if one.state in (State.SENT, State.WAITING) and one.about in TELLING]
+    steps = [(number, one) for one in telling for name, number in one.alerts if name == alert]
+    if not steps:
+        return None
+    return Told(
+        worst=worst_of(one.severity for _, one in steps),
+        number=max(number for number, _ in steps),
+        at=min(one.due_at if one.sent_at is None else one.sent_at for _, one in steps),
+    )
 
 
 def withdrawn(one: Notification, why: str) -> Notification:

@@ -7,14 +7,19 @@ from cloud_bridge.alerts.model import Alert
 from cloud_bridge.alerts.terms import Terms
 
 
+def onsets(terms: Terms) -> int:
+    """How many make it unstable: with the last one, begins and ends come to `flap_changes` or one more."""
+    return terms.flap_changes // 2 + 1
+
+
 def flips_with(flips: tuple[int, ...], now: int, terms: Terms) -> tuple[int, ...]:
     """Onsets within the window, this one too; no more than it takes are kept."""
     recent = [at for at in flips if now - at < milliseconds(terms.flap_window_s)]
-    return (*recent, now)[-terms.flap_changes :]
+    return (*recent, now)[-onsets(terms) :]
 
 
 def is_flapping(flips: tuple[int, ...], terms: Terms) -> bool:
-    return len(flips) >= terms.flap_changes
+    return len(flips) >= onsets(terms)
 
 
 def calm_at(alert: Alert, terms: Terms) -> int:
@@ -23,4 +28,4 @@ def calm_at(alert: Alert, terms: Terms) -> int:
 
 
 def why_unstable(stage: str, terms: Terms) -> str:
-    return f"{words(stage)} {terms.flap_changes} times within {span(terms.flap_window_s)}: it comes and goes"
+    return f"{words(stage)} {onsets(terms)} times within {span(terms.flap_window_s)}: it comes and goes"

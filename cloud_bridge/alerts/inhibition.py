@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from cloud_bridge.alerts.conditions import UNSTABLE
 from cloud_bridge.alerts.matching import CRITICAL, Case, covers, matter_of, names
 from cloud_bridge.alerts.model import Alert, Kind
 from cloud_bridge.alerts.terms import Silence
@@ -62,7 +63,9 @@ def _silences(silence: Silence, case: Case, owner: int | None, severity: Severit
     meant = named or (not silence.conditions and of_devices)
     if not meant or not covers(silence.scope, case.matter, silence.owner):
         return False
-    return severity is not CRITICAL or named or silence.critical
+    # Whoever has enough of what comes and goes has not named what it is when it becomes critical.
+    by_itself = names([each for each in silence.conditions if each != UNSTABLE], case.alert)
+    return severity is not CRITICAL or by_itself or silence.critical
 
 
 def _planned(case: Case, severity: Severity) -> Held | None:

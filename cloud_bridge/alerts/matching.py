@@ -7,6 +7,7 @@ from functools import cached_property
 
 import msgspec
 
+from cloud_bridge.alerts.conditions import UNSTABLE, kind_of
 from cloud_bridge.alerts.model import Alert, Change, Kind, Phase, Subject, What
 from cloud_bridge.alerts.ranks import RANK
 from cloud_bridge.alerts.standing import Standing
@@ -135,8 +136,14 @@ def has(scope: Scope, device: Device) -> bool:
 
 
 def names(conditions: Collection[str], alert: Alert) -> bool:
-    """Whether one of them is the alert's condition, without the rule's number behind a colon too, or its stage."""
-    return any(word in conditions for word in (alert.condition, alert.condition.partition(":")[0], alert.stage))
+    """Whether one of them is a name of it (`names_of`)."""
+    return not names_of(alert).isdisjoint(conditions)
+
+
+def names_of(alert: Alert) -> frozenset[str]:
+    """Its condition, without the rule's number behind a colon too, its stage, and that it comes and goes if it does."""
+    words = {alert.condition, kind_of(alert.condition), alert.stage}
+    return frozenset(words | {UNSTABLE} if alert.unstable else words)
 
 
 def facts(case: Case) -> Facts:
@@ -151,6 +158,6 @@ def facts(case: Case) -> Facts:
         "tag": frozenset(tag for device in matter.devices for tag in device.tags),
         "gateway": frozenset(gateways),
         "unit": frozenset(units | ({matter.subject.name.partition("/")[2]} - {""})),
-        "condition": frozenset({alert.condition, alert.condition.partition(":")[0], alert.stage}),
+        "condition": names_of(alert),
         "severity": frozenset({str(case.severity)}),
     }

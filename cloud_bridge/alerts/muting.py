@@ -13,9 +13,8 @@ from cloud_bridge.alerts.matching import Case
 from cloud_bridge.alerts.model import What, digest
 from cloud_bridge.alerts.notice import About
 from cloud_bridge.alerts.standing import Decision, Mute
+from cloud_bridge.alerts.wording import duration_text
 from drivers.ups import Severity
-
-_HOUR_MS = 3_600_000
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +77,8 @@ def _while_muted(place: Place, mute: Mute, case: Case) -> Decision:
 def _off(mute: Mute, case: Case) -> str:
     terms = case.standing.terms
     limit = f"more than {terms.flood_more_than} within {terms.flood_window_s / 60:g} min"
-    hours = -(-(mute.until - case.now) // _HOUR_MS)
-    return f"notifications of {case.matter.label} are off for another {hours} h, since there were {limit}"
+    left = duration_text((mute.until - case.now) / 1000)
+    return f"notifications of {case.matter.label} are off for another {left}, since there were {limit}"
 
 
 def _is_new(place: Place, case: Case) -> bool:

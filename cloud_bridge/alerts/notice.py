@@ -28,6 +28,10 @@ class About(StrEnum):
     REACHLESS = "reachless"
 
 
+TELLING = frozenset({About.ALERT, About.REACHLESS})
+"""Whoever got one of these has heard of the alert, and will hear of its end."""
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One step of one alert. `label`: of the device, gateway or site; `place`: its site's name; `stage`: event type;
     `happened`: a sentence; `meaning` and `do_this`: the catalogue's. `details`: readings, Snapshot's names and units.

@@ -43,6 +43,9 @@ def merged(
                 changes.append(_ended(ours, now))
             continue
         kept = msgspec.structs.replace(ours, record=read.record if read else 0)
+        if read is not None and read.id == ours.id and read.ends_at is not None and ours.phase is not Phase.RESOLVED:
+            # Its end was read, and is held: the board tells it when it has lasted.
+            kept = msgspec.structs.replace(kept, open={}, stage=read.stage, ends_at=read.ends_at)
         if read is not None and read.id == ours.id and _is_over(read, ours):
             changes.append(_ended(kept, now))
             kept = changes[-1].alert

@@ -14,14 +14,11 @@ from cloud_bridge.alerts.inhibition import Held, held
 from cloud_bridge.alerts.matching import Case, matter_of
 from cloud_bridge.alerts.model import TOLD, Change, What
 from cloud_bridge.alerts.muting import Judged, by_the_flood_rule
-from cloud_bridge.alerts.notice import About, Notification
+from cloud_bridge.alerts.notice import TELLING, Notification
 from cloud_bridge.alerts.ranks import worst_of
 from cloud_bridge.alerts.recipients import Recipient, declined, recipients
 from cloud_bridge.alerts.standing import LATER, Decision, Routed, Standing, Told
 from drivers.ups import Severity
-
-TELLING = frozenset({About.ALERT, About.REACHLESS})
-"""Whoever got one of these has heard of the alert, and will hear of its end."""
 
 
 def route(change: Change, standing: Standing, now: int) -> Routed:

@@ -132,10 +132,12 @@ def ended(alert: Alert, sighting: Sighting, terms: Terms, now: int) -> list[Chan
     then = msgspec.structs.replace(then, stage=sighting.stage)
     if alert.unstable:
         return [changed(then, What.UPDATED, now, said)]
+    if sighting.history and alert.phase is not Phase.PENDING:
+        return [over(then, What.RESOLVED, now, f"{said} while the gateway was not heard")]
     lasted = span((now - alert.since) / 1000)
     if alert.phase is Phase.PENDING:
         return [over(then, What.DROPPED, now, f"{said} after {lasted}, before anybody was told")]
-    if sighting.history or terms.end_hold_s <= 0:
+    if terms.end_hold_s <= 0:
         return [over(then, What.RESOLVED, now, f"{said} after {lasted}")]
     reason = f"{said} after {lasted}; it is told if it lasts {span(terms.end_hold_s)}"
     return [changed(then, What.UPDATED, now, reason, ends_at=now + milliseconds(terms.end_hold_s))]

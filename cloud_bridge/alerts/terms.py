@@ -204,7 +204,8 @@ class Terms(_Words, frozen=True, kw_only=True):
     """On battery longer than this, or with less charge than the next: critical (S22)."""
     critical_below_pct: float = 50.0
     flap_changes: Annotated[int, Meta(ge=2)] = 4
-    """So many onsets within the next make one `unstable` alert (gateway-ota.md C4)."""
+    """So many begins and ends within the next, and what begins then is one `unstable` alert (gateway-ota.md C4): with
+    the default, the third onset."""
     flap_window_s: float = 600.0
     site_share: float = 0.3
     """Of a site's units, and two at least, on battery within the next: one incident (C4)."""
@@ -221,6 +222,10 @@ class Terms(_Words, frozen=True, kw_only=True):
     """Ingest has to hear the broker so long before silence of gateways counts (C4)."""
     retry_for_s: float = 3 * 86400.0
     """A notification that can't be sent is given up after this."""
+    keep_resolved_s: Annotated[float, Meta(ge=86400)] = 365 * 86400.0
+    """What is over is kept so long, with why and to whom it was told; the last of each condition longer."""
+    keep_queue_s: Annotated[float, Meta(ge=86400)] = 7 * 86400.0
+    """What waits for the alerts role, too: one that is away for longer misses what is older."""
 
 
 class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):

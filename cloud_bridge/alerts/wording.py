@@ -15,7 +15,8 @@ import msgspec
 
 from cloud_bridge.alerts.model import What
 from cloud_bridge.alerts.notice import About, Item, Notice
-from drivers.ups import NOTHING, READINGS, Reading, Severity, clean_text
+from cloud_bridge.alerts.ranks import RANK
+from drivers.ups import NOTHING, READINGS, Reading, clean_text
 from gateway.wire.messages import Scalar
 
 LINE_LENGTH = 500
@@ -29,8 +30,11 @@ SECTIONS_AT_MOST = 20
 LISTED_AT_MOST = 50
 """Devices of an incident that are named."""
 DETAILS_AT_MOST = 40
+_SOON_MS = 1000
+"""What began less before is told without when it began."""
+_CODES = frozenset({"cause", "reasons", "source", "state"})
+"""Details whose text is a word of ours, told as people say it."""
 
-_GRAVITY = list(Severity)
 _READINGS: Mapping[str, Reading] = MappingProxyType({reading.name: reading for reading in READINGS})
 _TAGS: Mapping[What, str] = MappingProxyType(
     {
@@ -68,6 +72,11 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 def line(text: str, limit: int = LINE_LENGTH) -> str:
     """Text from outside, cut to one line of printable characters (S6)."""
     return clean_text(text, limit)
+
+
+def is_over(notice: Notice) -> bool:
+    """Whether all that it tells of has ended."""
+    return notice.about is About.ALERT and {item.what for item in notice.items} == {What.RESOLVED}
 
 
 def title(notice: Notice) -> str:
@@ -129,7 +138,15 @@ def zone_of(name: str) -> tzinfo:
 
 
 def time_text(at: int, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{moment(at, zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def moment(at: int, zone: tzinfo) -> datetime:
+    """In UTC on the last day of year 9999, which a gateway can name, and for which no zone east of Greenwich has room."""
+    try:
+        return datetime.fromtimestamp(at / 1000, zone)
+    except (OverflowError, ValueError):
+        return datetime.fromtimestamp(at / 1000, UTC)
 
 
 def duration_text(seconds: float) -> str:
@@ -151,13 +168,19 @@ def value_text(name: str, value: Scalar) -> str:
     if value is None:
         return "not reported"
     if isinstance(value, str):
-        return line(value)
+        return stage_text(value) if name in _CODES else line(value)
     if name.endswith("_s"):
         return duration_text(value)
     reading = _READINGS.get(name)
     if reading is None:
         return f"{value:g}" if isinstance(value, float) else str(value)
     return f"{value:.{reading.digits}f} {reading.unit}"
+
+
+def name_text(name: str) -> str:
+    """A detail's name as people say it; its unit stands with its value."""
+    reading = _READINGS.get(name)
+    return reading.label if reading else stage_text(name.removesuffix("_s"))
 
 
 def stage_text(stage: str) -> str:
@@ -167,7 +190,7 @@ def stage_text(stage: str) -> str:
 
 def _gravest_first(items: tuple[Item, ...]) -> list[Item]:
     """As they came, where they are equally grave."""
-    return sorted(items, key=lambda item: -_GRAVITY.index(item.severity))
+    return sorted(items, key=lambda item: -RANK[item.severity])
 
 
 def _brief(item: Item, zone: tzinfo, *, named: bool) -> str:
@@ -231,7 +254,9 @@ def _lead(notice: Notice, zone: tzinfo) -> Iterable[str]:
                 "Its events are still recorded."
             )
         case About.DIGEST:
-            yield f"{_counted(notice.left_out, 'notification')} of {device} not sent, since they are off{until}."
+            is_back = notice.until is None or notice.until <= notice.at
+            why = "while they were off. They are on again" if is_back else f"since they are off{until}"
+            yield f"{_counted(notice.left_out, 'notification')} of {device} not sent, {why}."
         case About.UNSUBSCRIBED:
             yield f"This address gets no more notifications of the policy {_policy(notice)}."
             yield "To have them again, the owner saves the policy once more."
@@ -264,7 +289,7 @@ def _heading(item: Item) -> str:
 
 
 def _section(item: Item, zone: tzinfo) -> Section:
-    before = f"{duration_text((item.at - item.onset_at) / 1000)} before" if item.onset_at < item.at else ""
+    before = f"{duration_text((item.at - item.onset_at) / 1000)} before" if item.at - item.onset_at >= _SOON_MS else ""
     began = f"; began {time_text(item.onset_at, zone)}, {before}" if before else ""
     details = list(item.details.items())[:DETAILS_AT_MOST]
     return Section(
@@ -273,15 +298,13 @@ def _section(item: Item, zone: tzinfo) -> Section:
         happened=line(item.happened),
         meaning=line(item.meaning),
         advice="" if item.do_this == NOTHING else line(item.do_this),
-        details=tuple((_name(name), value_text(name, value)) for name, value in details),
+        details=tuple((_capital(name_text(name)), value_text(name, value)) for name, value in details),
         lists=tuple(line(label) for label in item.lists[:LISTED_AT_MOST])
         + ((f"and {len(item.lists) - LISTED_AT_MOST} more",) if len(item.lists) > LISTED_AT_MOST else ()),
     )
 
 
-def _name(name: str) -> str:
-    reading = _READINGS.get(name)
-    said = reading.label if reading else stage_text(name.removesuffix("_s"))
+def _capital(said: str) -> str:
     return said[:1].upper() + said[1:]
 
 

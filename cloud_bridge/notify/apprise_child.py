@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 import requests
@@ -29,7 +29,7 @@ from cloud_bridge.alerts.wording import line
 from cloud_bridge.notify.apprise_words import PRIVATE, Ask, Told
 from cloud_bridge.notify.channel import ANSWER_BYTES, SEND_S
 from cloud_bridge.notify.errors import BadTarget
-from cloud_bridge.notify.guard import ALLOW, why_refused
+from cloud_bridge.notify.guard import ALLOW, is_this_machine, why_refused
 from cloud_bridge.notify.services import SERVICES, Service
 from cloud_bridge.notify.targets import check_target
 
@@ -50,6 +50,9 @@ _URL = re.compile(r"(?P<host>[a-z]+://[^/\s]+)/\S*")
 
 said: ContextVar[list[str]] = ContextVar("said")
 """What was logged and refused while one notice is sent; Apprise hands the context to its own threads."""
+
+
+_asking: ContextVar[bool] = ContextVar("asking")
 
 
 class Listener(logging.Handler):
@@ -89,7 +92,7 @@ def fence(allow_private: bool) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event in PROGRAMS:
             raise PermissionError("no program is started here")
-        if event in CONNECTIONS and not allow_private and arguments[1] is not None:
+        if event in CONNECTIONS and not allow_private and arguments[1] is not None and not _asking.get(False):
             _check(arguments[1])
 
     sys.addaudithook(watch)
@@ -102,9 +105,21 @@ def _check(address: object) -> None:
         why = why_refused(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         why = "no address of the internet"
+    else:
+        why = why or ("this machine" if _is_this_machine(host, address) else "")
     if why:
         said.get([]).append(f"{host} is {why}; {ALLOW}")
         raise PermissionError(f"{host} is {why}")
+
+
+def _is_this_machine(host: str, address: object) -> bool:
+    """Asks by a socket that sends nothing, which the fence itself has to let through."""
+    port = address[1] if isinstance(address, tuple) else 0
+    asking = _asking.set(True)
+    try:
+        return is_this_machine(host, port)
+    finally:
+        _asking.reset(asking)
 
 
 def send(ask: Ask, allow_private: bool) -> Told:
@@ -152,7 +167,8 @@ def _reason(url: str, otherwise: str) -> str:
 def _secrets(url: str) -> Iterable[str]:
     parts = urlsplit(url)
     fixed = SERVICES.get(parts.scheme) is Service.FIXED
-    named = [parts.username, parts.password, parts.netloc if fixed else "", *parts.path.split("/"), parts.query]
+    asked = [value for _, value in parse_qsl(parts.query)]
+    named = [parts.username, parts.password, parts.netloc if fixed else "", *parts.path.split("/"), parts.query, *asked]
     return {form for part in named if part and len(part) > 3 for form in (part, unquote(part))}
 
 

@@ -52,6 +52,7 @@ class AppriseProcess:
             async with asyncio.timeout(SEND_S + (START_S if fresh else 0.0)):
                 told = await child.answer(msgspec.structs.replace(ask, number=self._number))
         except TimeoutError:
+            self._give_up(child)
             raise NotSent(f"no answer within {SEND_S:.0f} s", again=True) from None
         except OSError as error:
             raise NotSent(GONE, again=True) from error
@@ -88,6 +89,12 @@ class AppriseProcess:
                 raise NotSent(f"Apprise's process can't be started: {error}", again=True) from error
             self._child = _Child(process)
             return self._child, True
+
+    def _give_up(self, child: _Child) -> None:
+        """A peer that says a byte now and then holds one of its few threads for as long as it likes, so others get a
+        new process. This one may end what it has."""
+        if self._child is child:
+            self._end()
 
     def _rest(self) -> None:
         if self._child is not None and not self._child.asked:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from functools import cache
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ BYTES_AT_MOST = 40 * 1024
 COLOURS, FEWEST_COLOURS = 64, 8
 POINTS_AT_MOST = 300
 """Of one line; more are no longer told apart."""
+HOLDS_MS = 90_000
+"""A gateway tells everything each minute: a last reading that is not older is still so."""
 LABEL_LENGTH = 40
 LARGEST = 1e9
 SPAN_MS = 3_600_000
@@ -125,20 +127,21 @@ def _axes(pen: ImageDraw.ImageDraw, plot: Plot, unit: str, zone: tzinfo) -> None
         value = plot.low + share * (plot.high - plot.low)
         pen.line((left, plot.y(value), right, plot.y(value)), fill=_GRID, width=SCALE)
         if share in (0.0, 0.5, 1.0):
-            label = f"{_number(value, unit)} {line(unit, 8)}"
+            label = f"{_number(value, unit, plot.high)} {line(unit, 8)}"
             pen.text((left - 5 * SCALE, plot.y(value)), label, fill=_INK, font=font, anchor="rm")
     for at in range(-(-plot.since // TICK_MS) * TICK_MS, plot.since + SPAN_MS + 1, TICK_MS):
         pen.line((plot.x(at), plot.y(plot.low), plot.x(at), plot.y(plot.low) + 4 * SCALE), fill=_INK, width=SCALE)
-        clock = f"{datetime.fromtimestamp(at / 1000, zone):%H:%M}"
+        clock = f"{moment(at, zone):%H:%M}"
         place = min(max(plot.x(at), left + 14 * SCALE), right - 14 * SCALE)
         pen.text((place, plot.y(plot.low) + 6 * SCALE), clock, fill=_INK, font=font, anchor="ma")
     pen.line((left, plot.y(plot.low), right, plot.y(plot.low)), fill=_INK, width=SCALE)
-    name = f"{datetime.fromtimestamp(plot.since / 1000, zone):%Z}"
+    name = f"{moment(plot.since, zone):%Z}"
     pen.text((right, SCALE * (plot.top + 13)), name, fill=_INK, font=font, anchor="rm")
 
 
-def _number(value: float, unit: str) -> str:
-    return f"{value:.0f}" if unit == "%" or abs(value) >= 100 else f"{value:.1f}"
+def _number(value: float, unit: str, high: float) -> str:
+    """With as many digits at every mark of an axis."""
+    return f"{value:.0f}" if unit == "%" or high >= 100 else f"{value:.1f}"
 
 
 def _legend(pen: ImageDraw.ImageDraw, plot: Plot, lines: Sequence[_Line], *, on_battery: bool) -> None:
@@ -158,6 +161,9 @@ def _trace(pen: ImageDraw.ImageDraw, plot: Plot, series: Series, colour: _Colour
     for at, value in shown[:: 1 + len(shown) // POINTS_AT_MOST]:
         x, y = plot.x(at), plot.y(value)
         points += [(x, points[-1][1]), (x, y)] if points else [(x, y)]
+    until = plot.since + SPAN_MS
+    if points and until - HOLDS_MS <= shown[-1][0] < until:
+        points.append((plot.x(until), points[-1][1]))
     if len(points) == 1:
         (x, y) = points[0]
         pen.ellipse((x - 2 * SCALE, y - 2 * SCALE, x + 2 * SCALE, y + 2 * SCALE), fill=colour)

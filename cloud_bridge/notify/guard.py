@@ -10,6 +10,9 @@ import asyncio
 import ipaddress
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from cloud_bridge.notify.errors import BadTarget, NotSent
 
@@ -26,7 +29,13 @@ PLATFORM = {ipaddress.ip_address("168.63.129.16"): "Azure's platform"}
 """Public by its number, but it answers machines of one cloud alone, as a metadata service does."""
 
 _LOCAL_NAMES = re.compile(r"(^|\.)(localhost|localdomain|local|internal|lan|home\.arpa)\.?$")
+LOOKUPS = 32
+"""Names that are looked up at once. A lookup can't be broken off and lasts half a minute where nobody answers, so they
+have threads of their own: mails are drawn, and passwords read, in the loop's."""
 ALLOW = "the operator can allow it with allow_private_targets in cloud.yaml"
+
+
+_lookups = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
 
 
 def why_refused(ip: Ip) -> str:
@@ -51,6 +60,15 @@ def why_refused(ip: Ip) -> str:
         if bad:
             return name
     return ""
+
+
+def is_this_machine(address: str, port: int) -> bool:
+    """Whether packets to that address never leave: a public one of ours is a way past what guards us from outside."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((address, port or 9))  # of a datagram socket that sends nothing
+        return bool(asking.getsockname()[0] == address)
+    return False
 
 
 def literal(host: str) -> Ip | None:
@@ -79,13 +97,15 @@ def check_host(host: str, allow_private: bool) -> None:
 async def resolved(host: str, port: int, allow_private: bool) -> list[str]:
     """The host's addresses, every one of which was judged. Raises NotSent."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_lookups, look_up)
     except (OSError, UnicodeError) as error:
         raise NotSent(f"{host} can't be resolved: {error}", again=True) from error
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
     if not allow_private:
         for address in addresses:
             why = why_refused(ipaddress.ip_address(address.partition("%")[0]))
+            why = why or ("this machine" if is_this_machine(address, port) else "")
             if why:
                 raise NotSent(f"{host} is {address}, {why}; {ALLOW}", again=False)
     return addresses

@@ -66,8 +66,8 @@ async def request(
         raise NotSent(f"{host}: its certificate is not accepted: {error.verify_message}", again=True) from error
     except OSError as error:
         raise NotSent(f"{host}: {error.strerror or str(error) or type(error).__name__}", again=True) from error
-    except h11.RemoteProtocolError as error:
-        raise NotSent(f"{host}: what it answers is no HTTP: {error}", again=True) from error
+    except h11.RemoteProtocolError as error:  # whose text holds what came: it may repeat the path, which is secret
+        raise NotSent(f"{host}: what it answers is no HTTP", again=True) from error
 
 
 def retry_after_s(answer: Answer, now: float) -> float | None:

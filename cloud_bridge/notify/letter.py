@@ -15,7 +15,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from cloud_bridge.alerts.notice import Links, Notice
-from cloud_bridge.alerts.wording import line, text, title, words
+from cloud_bridge.alerts.wording import is_over, line, text, title, words
 from cloud_bridge.notify.chart import draw
 from drivers.ups import Severity
 
@@ -62,7 +62,7 @@ def _fill(message: EmailMessage, notice: Notice, links: Links, cid: str) -> None
         words=said,
         links=links,
         chart=cid if picture else "",
-        colour=_COLOURS[notice.severity],
+        colour=_COLOURS[Severity.INFORMATIONAL if is_over(notice) else notice.severity],
         shown=", ".join(line(series.label) for series in notice.series if series.points),
     )
     message.add_alternative(page, subtype="html", cte="quoted-printable")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from cloud_bridge.alerts.notice import Notice
 from cloud_bridge.alerts.rate import Rate
 from cloud_bridge.notify.channel import SEND_S, Channel
-from cloud_bridge.notify.errors import NotSent
+from cloud_bridge.notify.errors import NotMade, NotSent
 
 QUEUE = 100
 """Most notices that wait in a worker; what is more waits in the registry."""
@@ -100,7 +100,7 @@ class Worker:
             return NotSent(f"no end within {self._limit_s:.0f} s", again=True)
         except Exception as error:  # a channel's mistake must not end the task that serves it
             log.exception("channel %s: notice %s", self._name, notice.id)
-            return NotSent(f"{type(error).__name__}: {error}", again=True)
+            return NotMade(f"{type(error).__name__}: the log of the alerts role says more", again=True)
         return None
 
 

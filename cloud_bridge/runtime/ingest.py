@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cloud_bridge.addresses import Address
+from cloud_bridge.alerts.terms import Terms
 from cloud_bridge.answers import Answers, Asked
 from cloud_bridge.backoff import delays
 from cloud_bridge.broker.complaints import Complaints
@@ -67,6 +68,7 @@ class Ingest:
         connected_at: Callable[[], int | None],
         registry: RegistryWatch,
         bell: Bell,
+        keep_queue_s: float = Terms().keep_queue_s,
     ) -> None:
         self._telemetry = telemetry
         self._inbox = inbox
@@ -74,6 +76,7 @@ class Ingest:
         self._connected_at = connected_at
         self._registry = registry
         self._bell = bell
+        self._keep_queue_s = keep_queue_s
         self._alarming = False
         self._may_begin = threading.Event()
         self._stopping = threading.Event()
@@ -172,6 +175,7 @@ class Ingest:
     def _flush(self, connected_at: int | None) -> None:
         for gateway, (at_ms, heartbeat) in self._heartbeats.items():
             self._telemetry.see(gateway, at_ms, heartbeat.waiting)
+        self._telemetry.prune_queue(now_ms() - round(self._keep_queue_s * 1000))
         self._telemetry.live(self._started_at, connected_at)
 
     def _absorb(self, message: Heard, answers: Answers, words: list[Word]) -> None:
@@ -268,7 +272,8 @@ def _run(settings: CloudSettings, address: Address, context: ssl.SSLContext) -> 
     link = Link(address, context, inbox.put, changed)
     registry = RegistryWatch(settings.registry_at, settings.data / FILE_NAME, link.publish, known)
     bell = Bell(settings.data)
-    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at, registry, bell)
+    kept_s = settings.alerts.keep_queue_s
+    ingest = Ingest(telemetry, inbox, link.publish, lambda: link.connected_at, registry, bell, kept_s)
     _call_on_signal(ingest.stop)
     registry.start()
     try:

@@ -18,6 +18,9 @@ from gateway.wire.outage import OutageBody
 Numbered = Sequence[tuple[int, Entry]]
 """Entries with the ids of their rows."""
 
+PRUNED_AT_ONCE = 2000
+"""Of the alert queue, in one transaction."""
+
 _json = msgspec.json.Encoder()
 
 
@@ -35,6 +38,19 @@ def add_bodies(conn: sqlite3.Connection, gateway: int, entries: Numbered) -> Non
     for row, entry in entries:
         if isinstance(entry.body, ClockBody) and entry.stamp and (anchor := anchor_of(entry.stamp)):
             keep_anchor(conn, gateway, row, entry.stamp.boot, anchor)
+
+
+def prune_queue(conn: sqlite3.Connection, before: int, count: int = PRUNED_AT_ONCE) -> int:
+    """Takes what was stored before that instant out of the alert queue, whoever has read it: only ingest writes it, and
+    it knows no reader's position. The newest row stays, so that numbers go on. How many it took."""
+    oldest = conn.execute(
+        "SELECT q.id FROM (SELECT id, record_id FROM alert_queue ORDER BY id LIMIT ?) q"
+        " JOIN records r ON r.id = q.record_id"
+        " WHERE r.stored_at < ? AND q.id < (SELECT max(id) FROM alert_queue)",
+        (count, before),
+    ).fetchall()
+    conn.executemany("DELETE FROM alert_queue WHERE id = ?", oldest)
+    return len(oldest)
 
 
 def read_again(conn: sqlite3.Connection) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -25,17 +26,26 @@ def open_writer(path: Path, busy_s: float = BUSY_S) -> Database:
     A commit is on the disk when it returns (synchronous FULL), which is what an acknowledgement stands for.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # SQLite says why it can't
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = _open(str(path), busy_s)
     try:
         _refuse_foreign(db, path)
+        _make_private(path)
         db.enable_wal()
         db.conn.execute("PRAGMA synchronous = FULL")
         _migrate(db, path)
     except BaseException:
         db.close()
         raise
-    path.chmod(0o600)
     return db
+
+
+def _make_private(path: Path) -> None:
+    """What stands beside it gets its mode only when it is made."""
+    for name in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + name).chmod(0o600)
 
 
 def open_reader(path: Path) -> Database:

@@ -41,6 +41,11 @@ class Queue:
         )
         return [Queued(id_, record, bool(is_outage)) for id_, record, is_outage in rows]
 
+    def was_pruned(self, position: int) -> bool:
+        """Whether what stood there is too old to be in the queue any more (bodies.prune_queue)."""
+        first: int | None = self._db.execute("SELECT min(id) FROM alert_queue").fetchone()[0]
+        return first is not None and position < first
+
     def mark(self, position: int) -> int | None:
         """A number by which a row is known again, since a restored database gives its id to another; None: no row."""
         row = self._db.execute(

@@ -30,6 +30,9 @@ from gateway.wire.messages import IdentityBody, Lane, Scalar
 from gateway.wire.orders import By, CommandBody, Stage
 from gateway.wire.outage import OutageBody
 
+REPORTS_AT_MOST = 100
+"""Of a unit, among which a full one is looked for: there is one a minute."""
+
 _identity = msgspec.json.Decoder(IdentityBody)
 _waiting = msgspec.json.Decoder(dict[Lane, int])
 _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -100,7 +103,8 @@ _SPENT = f"""{_EVERY_OUTAGE}
 """
 
 _UNITS = """
-SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity, r.dated_at
+SELECT g.name AS gateway, u.name AS name, l.at, l.sent_at, l.received_at, l.status, l.identity, r.dated_at,
+       coalesce(l.record_id, 0) AS record, r.raw
   FROM units u JOIN gateways g ON g.id = u.gateway_id
   LEFT JOIN unit_latest l ON l.unit_id = u.id LEFT JOIN records r ON r.id = l.record_id
  WHERE :after_id IS NULL OR l.record_id > :after_id
@@ -218,9 +222,21 @@ class Reader:
                 status=_values.decode(row["status"]) if row["status"] else {},
                 identity=_identity.decode(row["identity"]) if row["identity"] else None,
                 dated_at=row["dated_at"],
+                record=row["record"],
+                is_full=_is_full(row["raw"]),
             )
             for row in rows
         ]
+
+    def newest_full(self, gateway: str, unit: str) -> tuple[int, int] | None:
+        """Record and receipt of its newest report that named every field, if it is among its last ones."""
+        rows = self._db.query(
+            "SELECT r.id, r.received_at, r.raw FROM records r WHERE r.kind = 'status' AND r.unit_id ="
+            "   (SELECT u.id FROM units u JOIN gateways g ON g.id = u.gateway_id WHERE g.name = ? AND u.name = ?)"
+            " ORDER BY r.at DESC LIMIT ?",
+            [gateway, unit, REPORTS_AT_MOST],
+        )
+        return next(((row["id"], row["received_at"]) for row in rows if _is_full(row["raw"])), None)
 
     def first_seen(self) -> Mapping[tuple[str, str], int]:
         """When the first identity of each unit came, by gateway and unit."""
@@ -243,6 +259,23 @@ class Reader:
             "  FROM dead_letters d JOIN gateways g ON g.id = d.gateway_id ORDER BY d.id"
         )
         return (LetterRow(**row) for row in rows)
+
+
+class _Full(msgspec.Struct):
+    full: bool = False
+
+
+class _Report(msgspec.Struct):
+    """As much of a status record as tells whether it names every field."""
+
+    body: _Full
+
+
+_report = msgspec.json.Decoder(_Report)
+
+
+def _is_full(raw: bytes | None) -> bool:
+    return raw is not None and _report.decode(raw).body.full
 
 
 def _event(row: dict[str, Any]) -> EventRow:

@@ -1,4 +1,4 @@
-"""A unit's readings of one hour, for the chart in a notice."""
+"""A unit's readings for a notice: of one hour, for its chart, and the newest."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ ROWS = 2000
 POINTS = 200
 """Most points of one reading."""
 CHARTED = ("charge_pct", "load_pct", "input_v")
+TOLD = ("charge_pct", "runtime_s", "load_pct")
+"""Of the newest: what somebody needs to know who has to act."""
 
 _KNOWN = {reading.name: reading for reading in READINGS}
 _number = msgspec.json.Decoder(float)
+_values = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NONE = msgspec.Raw(b"null")
 
 Points = list[tuple[int, float]]
 
@@ -54,6 +58,16 @@ class History:
             for name, points in found.items()
             if points
         )
+
+    def newest(self, gateway: str, unit: str, since: int) -> dict[str, float]:
+        """What the unit reports of TOLD, if something of it came live at `since` or later by the cloud's clock."""
+        row = self._db.execute(
+            "SELECT l.status FROM unit_latest l JOIN units u ON u.id = l.unit_id JOIN gateways g ON g.id = u.gateway_id"
+            " WHERE g.name = ? AND u.name = ? AND l.received_at >= ? AND NOT l.history AND l.status IS NOT NULL",
+            (gateway, unit, since),
+        ).fetchone()
+        values = _values.decode(row[0]) if row else {}
+        return {name: _number.decode(values[name]) for name in TOLD if values.get(name, _NONE) != _NONE}
 
 
 def _points(rows: Iterable[tuple[int, bytes]]) -> dict[str, Points]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlite_utils import Database
 
 from cloud_bridge.ingest import Letter, Parcel, Verdict
-from cloud_bridge.store import letters, parties, records
+from cloud_bridge.store import bodies, letters, parties, records
 from cloud_bridge.store.database import transaction
 from cloud_bridge.store.letters import LetterCaps
 from gateway.wire.health import Health
@@ -67,6 +67,10 @@ class Telemetry:
         """Keeps what could not be taken."""
         row = self._gateway(gateway, received_at)
         letters.keep_letters(self._conn, row, [letter], received_at, self._caps)
+
+    def prune_queue(self, before: int) -> int:
+        """Forgets what the alerts role had long enough to read; how many rows."""
+        return bodies.prune_queue(self._conn, before)
 
     def live(self, started_at: int, connected_at: int | None) -> None:
         """Ingest itself is alive, and since when it hears the broker."""

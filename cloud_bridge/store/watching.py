@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cloud_bridge.alerts.watch.past import EMPTY_PCT, REMEMBERED, remembered
-from cloud_bridge.alerts.watch.world import Heard
+from cloud_bridge.alerts.watch.world import Full, Heard
+from cloud_bridge.rows import UnitRow
 from cloud_bridge.store.reader import Reader
 
 
@@ -25,9 +28,21 @@ def looked(reader: Reader, since: Heard | None = None, *, everything: bool = Tru
         units={**since.units, **rows},
         changed=frozenset(rows),
         past=past,
+        full={**since.full, **_full(reader, since, rows)},
         first_seen=_first_seen(reader, since) if everything else since.first_seen,
         through=through,
     )
+
+
+def _full(reader: Reader, since: Heard, rows: Mapping[str, UnitRow]) -> dict[str, Full]:
+    """Searched for where none was seen yet: that is at the first look."""
+    found: dict[str, Full] = {}
+    for name, row in rows.items():
+        if row.is_full and row.received_at is not None:
+            found[name] = Full(row.record, row.received_at)
+        elif row.record and name not in since.full and (newest := reader.newest_full(row.gateway, row.name)):
+            found[name] = Full(*newest)
+    return found
 
 
 def _first_seen(reader: Reader, since: Heard) -> dict[str, int]:

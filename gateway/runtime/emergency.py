@@ -31,7 +31,7 @@ T = TypeVar("T")
 LOOK_S = 2.0
 PROCESS = "gateway.runtime.send"
 PROCESS_S = 90.0
-"""A process that takes longer hangs: each step of both routes has a sixth of that."""
+"""A process that takes longer hangs: a route has 75 s (gateway.runtime.send), and both are taken at once."""
 TROUBLE_CHARS = 200
 NOTE = "emergency"
 """The note of what was told, in the outbox file."""

@@ -6,6 +6,7 @@ On standard input an `Errand`, on standard output an `Outcome`, both JSON.
 
 from __future__ import annotations
 
+import resource
 import smtplib
 import ssl
 import sys
@@ -15,6 +16,9 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +32,10 @@ from gateway.settings import MailRoute, NtfyRoute
 
 PATIENCE_S = 15.0
 """For each of TCP, TLS and every answer."""
+ROUTE_S = 75.0
+"""For a whole route: a server that says a byte now and then is never silent for that long."""
+MEMORY_BYTES = 512 * 1024**2
+"""Of address space: smtplib keeps all that a server says, and that may have no end."""
 ANSWER_BYTES = 4096
 NTFY_BYTES = 4000
 """ntfy makes an attachment of a text above 4096 bytes, which its app does not show (ntfy's `message-size-limit`)."""
@@ -36,31 +44,68 @@ _PRIORITY = {Severity.INFORMATIONAL: "3", Severity.WARNING: "4", Severity.CRITIC
 """ntfy's: 3 is default, 4 high, 5 urgent."""
 
 
-def send(errand: Errand) -> Outcome:
-    """By every route; one that fails does not stop the other."""
-    troubles, taken, unclear = [], 0, False
-    for route in errand.routes:
-        where = f"mail by {route.host}" if isinstance(route, MailRoute) else f"ntfy at {urlsplit(route.url).netloc}"
+def send(errand: Errand, limit_s: float = ROUTE_S) -> Outcome:
+    """By every route at once; one that fails, or says a byte now and then for ever, does not stop the other."""
+    tries = [_Try(route, errand) for route in errand.routes]
+    for each in tries:
+        each.start()
+    until = monotonic() + limit_s
+    for each in tries:
+        each.join(max(0.0, until - monotonic()))
+    ends = [(each, each.end or _End(False, f"no end within {limit_s:g} s", unclear=True)) for each in tries]
+    return Outcome(
+        taken=any(end.taken for _, end in ends),
+        trouble="; ".join(f"{each.where}: {end.trouble}" for each, end in ends if end.trouble),
+        unclear=any(end.unclear for _, end in ends),
+    )
+
+
+class _End(NamedTuple):
+    """What became of one route."""
+
+    taken: bool
+    trouble: str
+    unclear: bool = False
+
+
+class _Try(Thread):
+    """One route. The process does not wait for it."""
+
+    def __init__(self, route: MailRoute | NtfyRoute, errand: Errand) -> None:
+        super().__init__(daemon=True)
+        self._route, self._errand = route, errand
+        self.where = f"mail by {route.host}" if isinstance(route, MailRoute) else f"ntfy at {_host(route)}"
+        self.end: _End | None = None
+
+    def run(self) -> None:
         try:
-            trouble = _sent(route, errand)
-            taken += 1
+            self.end = _End(True, _sent(self._route, self._errand))
         except NotSent as error:
-            trouble, unclear = error.why, unclear or error.unclear
-        if trouble:
-            troubles.append(f"{where}: {trouble}")
-    return Outcome(taken > 0, "; ".join(troubles), unclear)
+            self.end = _End(False, error.why, error.unclear)
+
+
+def _host(route: NtfyRoute) -> str:
+    """Without what may be secret before it."""
+    return urlsplit(route.url).netloc.rpartition("@")[2]
 
 
 def _sent(route: MailRoute | NtfyRoute, errand: Errand) -> str:
     """What was wrong though it was taken. Raises NotSent."""
+    secret = read_secret(route.secret)
     try:
-        secret = read_secret(route.secret)
         context = _context(route.ca, errand.clock_is_right)
         if isinstance(route, MailRoute):
             return _mail(route, errand.message, secret, context)
         return _ntfy(route, errand.message, secret, context)
-    except (OSError, ValueError, HTTPException) as error:  # smtplib's own errors are OSErrors
-        raise NotSent(_why(error)) from error
+    except NotSent as error:
+        raise NotSent(_without(secret, error.why), unclear=error.unclear) from error
+    except (OSError, ValueError, HTTPException, MemoryError) as error:  # smtplib's own errors are OSErrors
+        raise NotSent(_without(secret, _why(error))) from error
+
+
+def _without(secret: str, said: str) -> str:
+    """A server may repeat what it was told."""
+    return said.replace(secret, "…") if secret else said
 
 
 def _context(authority: Path | None, clock_is_right: bool) -> ssl.SSLContext:
@@ -156,6 +201,7 @@ def _why(error: Exception) -> str:
 
 
 def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     errand = msgspec.json.decode(sys.stdin.buffer.read(), type=Errand, dec_hook=lambda kind, value: kind(value))
     sys.stdout.buffer.write(msgspec.json.encode(send(errand)))
 

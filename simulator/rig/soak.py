@@ -34,7 +34,7 @@ GATEWAY_LIMIT_MB = 0.1
 """Its files, an hour: events that are acknowledged stay for seven days."""
 WIDTH = 100
 """The table's, also where no terminal tells one."""
-ROLES = ("gateway", "broker", "ingest")
+ROLES = ("gateway", "broker", "ingest", "alerts")
 UNITS = tuple(
     UnitPlan(
         name=f"unit-{number}",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from cloud_bridge.alerts.model import Alert
@@ -29,7 +30,7 @@ from cloud_bridge.store.registry.migrate import migrate
 from cloud_bridge.store.registry.registry import Registry
 from cloud_bridge.store.telemetry import Telemetry
 from drivers.ups import Severity
-from gateway.wire.messages import EventBody, Hello, Kind, Lane, LaneRange, Stamp
+from gateway.wire.messages import EventBody, Hello, Kind, Lane, LaneRange, Stamp, StatusBody
 from tests.cloud_bridge.notify.peers import Mailbox, mail_server
 from tests.cloud_bridge.talker import eventually
 from tests.cloud_bridge.words import STREAM, parcel, record
@@ -113,6 +114,7 @@ class House:
             migrate(registry)
         self.telemetry = Telemetry(open_writer(self.database), now_ms)
         self.numbers: dict[str, int] = {}
+        self.statuses = 0
         self._settle_in(per_minute)
         self.devices = {device.unit: device for device in self.owns({G: units})}
 
@@ -184,22 +186,44 @@ class House:
             self.telemetry.greet(gateway, hello, now_ms())
             self.telemetry.see(gateway, now_ms())
 
-    def tells(self, *types: str, unit: str = "rack-1", gateway: str = G, poke: bool = True, **details: object) -> None:
+    def tells(
+        self,
+        *types: str,
+        unit: str = "rack-1",
+        gateway: str = G,
+        poke: bool = True,
+        received_at: int | None = None,
+        **details: object,
+    ) -> None:
         """Events of one unit, in one transaction, as ingest stores them."""
-        self.tells_all([(unit, type_, details) for type_ in types], gateway=gateway, poke=poke)
+        said = [(unit, type_, details) for type_ in types]
+        self.tells_all(said, gateway=gateway, poke=poke, received_at=received_at)
 
     def tells_all(
-        self, said: Sequence[tuple[str, str, dict[str, object]]], *, gateway: str = G, poke: bool = True
+        self,
+        said: Sequence[tuple[str, str, dict[str, object]]],
+        *,
+        gateway: str = G,
+        poke: bool = True,
+        received_at: int | None = None,
     ) -> None:
         first = self.numbers.get(gateway, 0) + 1
         raws = [event_of(unit, type_, first + n, details) for n, (unit, type_, details) in enumerate(said)]
         with self.telemetry.transaction():
             for begin in range(0, len(raws), 100):
                 some = parcel(first + begin, *raws[begin : begin + 100])
-                self.telemetry.take(gateway, some, now_ms())
+                self.telemetry.take(gateway, some, now_ms() if received_at is None else received_at)
         self.numbers[gateway] = first + len(raws) - 1
         if poke:
             ring(self.root / "data")
+
+    def reports(self, unit: str = "rack-1", **values: object) -> None:
+        """A full status of a unit, live."""
+        number = self.statuses = self.statuses + 1
+        raws = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in values.items()}
+        one = record(Kind.STATUS, StatusBody(values=raws, full=True), unit=unit, stamped=now_stamp())
+        with self.telemetry.transaction():
+            self.telemetry.take(G, parcel(number, one, lane=Lane.STATUS), now_ms())
 
     # --- what became of it
 

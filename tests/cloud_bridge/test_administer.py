@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from cloud_bridge.alerts.model import Alert, Change, Kind, Phase, Subject, What, alert_id, unit_of
 from cloud_bridge.alerts.standing import Mute
-from cloud_bridge.errors import Ambiguous, InUse, NotThere, Taken, Wrong
+from cloud_bridge.errors import AdministrationError, Ambiguous, InUse, NotThere, Taken, Wrong
 from cloud_bridge.folder import Folder
 from cloud_bridge.runtime.administer import alerts, people, reach, trying, watch, wishes
 from cloud_bridge.runtime.administer.office import Office
@@ -343,3 +343,25 @@ def test_what_alerts_are_about_is_named_as_people_know_it(ada: Office) -> None:
     assert label(Subject(Kind.SITE, "999"), names) == "site:999"
     assert label(Subject(Kind.GATEWAY, "pi-1"), names) == "gateway pi-1"
     assert label(Subject(Kind.CLOUD), names) == "the cloud"
+
+
+def test_s25_what_people_do_about_one_alert_has_an_end(office: Office) -> None:
+    alert, other = outage(), outage(mark="n")
+    with office.registry.writing() as connection:
+        alerting.keep_alerts(connection, [alert, other])
+        said = reasons.Reason(id=0, alert="", number=0, at=NOW, code="noted", reason="again", by_name="me")
+        reasons.add_reason(connection, [(alert.id, 0)] * (alerts.SAID_AT_MOST - 1), said)
+    alerts.note(office, alert.id, "the last one", "me")
+    with pytest.raises(AdministrationError, match="the most that is kept"):
+        alerts.note(office, alert.id, "one more", "me")
+    alerts.note(office, other.id, "the first one", "me")
+
+
+def test_s25_what_waits_for_the_alerts_role_has_an_end(office: Office) -> None:
+    alert, other = outage(), outage(mark="n")
+    with office.registry.writing() as connection:
+        alerting.keep_alerts(connection, [alert, other])
+        for _ in range(alerts.WAITING_AT_MOST):
+            alerting.ask(connection, alert.id, alerting.Verb.ACKNOWLEDGE, "", "me", NOW)
+    with pytest.raises(AdministrationError, match="does not seem to run"):
+        alerts.acknowledge(office, other.id, "me")

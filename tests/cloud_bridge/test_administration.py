@@ -88,9 +88,17 @@ def test_a_name_goes_for_a_device_only_where_no_other_has_it() -> None:
     for name in ("big", "AS1"):
         with pytest.raises(Ambiguous, match="say which"):
             find_device(DIRECTORY, name)
-    for name in ("", "rack-1", "pi-1/rack-9"):
+    for name in ("", "rack-3", "pi-1/rack-9"):
         with pytest.raises(NotThere):
             find_device(DIRECTORY, name)
+
+
+def test_a_unit_s_name_goes_for_a_device_only_where_one_gateway_has_it_and_no_other_is_called_so() -> None:
+    with pytest.raises(Ambiguous, match="pi-1/rack-1, pi-2/rack-1"):
+        find_device(DIRECTORY, "rack-1")
+    first, second = DIRECTORY.devices[1], DIRECTORY.devices[2]
+    assert find_device(replace(DIRECTORY, devices={1: first, 2: second}), "rack-2").id == 2
+    assert find_device(replace(DIRECTORY, devices={1: replace(first, name="rack-2"), 2: second}), "rack-2").id == 1
 
 
 def test_stars_stand_for_every_device_that_fits() -> None:

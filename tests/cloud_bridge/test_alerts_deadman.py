@@ -25,7 +25,7 @@ class Service:
     """Counts what it hears and answers `status`."""
 
     def __init__(self) -> None:
-        self.status = "200 OK"
+        self.status, self.more = "200 OK", ""
         self.heard: list[str] = []
         self.news = asyncio.Condition()
         self.url = ""
@@ -35,7 +35,7 @@ class Service:
         async with self.news:
             self.heard.append(request.partition("\r\n")[0])
             self.news.notify_all()
-        writer.write(f"HTTP/1.1 {self.status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.write(f"HTTP/1.1 {self.status}\r\nContent-Length: 0\r\n{self.more}Connection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
 
@@ -144,3 +144,27 @@ async def test_a_service_that_refuses_is_told_once_without_its_secret_and_its_re
             service.status = "200 OK"
     assert caplog.text.count("it answered with status 503") == 1
     assert SECRET not in caplog.text
+
+
+async def test_s24_a_redirect_of_the_service_is_not_followed(
+    service: Service, telemetry: Telemetry, tmp_path: Path
+) -> None:
+    lives(telemetry, now_ms())
+    service.status, service.more = "302 Found", f"Location: {service.url.replace('/ping/', '/elsewhere/')}\r\n"
+    async with signalling(service, tmp_path, monotonic()), Logged("redirects are not followed"):
+        await service.hears(2)
+    assert not [line for line in service.heard if "/elsewhere/" in line]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://127.0.0.1:x/"])
+async def test_a_url_with_no_port_that_can_be_is_told_and_ends_nothing(
+    telemetry: Telemetry, tmp_path: Path, url: str
+) -> None:
+    lives(telemetry, now_ms())
+    dead_man = DeadMan(url=url, every_s=3600)
+    task = asyncio.create_task(keep_signalling(dead_man, tmp_path / FILE_NAME, monotonic, 0.0))
+    async with Logged("its URL in cloud.yaml is none"):
+        pass
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

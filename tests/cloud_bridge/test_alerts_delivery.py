@@ -11,14 +11,19 @@ from cloud_bridge.alerts import delivery
 from cloud_bridge.alerts.delivery import (
     ITEMS_AT_MOST,
     MUTES_AT_MOST,
+    SETTLES_MS,
     Parcel,
+    heard_of,
     not_sent,
     notice_id,
     parcels,
     retry_s,
     sent,
+    unwanted,
 )
 from cloud_bridge.alerts.notice import About, Notification, State
+from cloud_bridge.alerts.standing import Told
+from cloud_bridge.alerts.terms import Channel
 from drivers.ups import Severity
 
 NOW = 1_795_487_455_000
@@ -179,3 +184,57 @@ def test_what_was_sent_says_when_and_at_which_try() -> None:
     assert len(tried.last_error) == delivery.ERROR_CHARS
     done = sent(tried, NOW + 9)
     assert (done.state, done.attempts, done.sent_at, done.last_error) == (State.SENT, 2, NOW + 9, "")
+
+
+MAIL = Channel(id=1, owner=1, name="mail", kind="mail", target="Ada@example.net")
+HOOK = Channel(id=1, owner=1, name="hook", kind="webhook", target="https://example.net/h")
+LEFT = {("ada@example.net", 1)}
+LATER = NOW + SETTLES_MS
+
+
+@pytest.mark.parametrize(
+    ("changes", "channel", "left", "why"),
+    [
+        pytest.param({}, MAIL, {("ada@example.net", 2)}, "", id="whoever unsubscribed from another policy wants it"),
+        pytest.param({}, MAIL, LEFT, "Ada@example.net has unsubscribed", id="whoever unsubscribed does not"),
+        pytest.param({}, HOOK, LEFT, "", id="a webhook never unsubscribes"),
+        pytest.param({"policy": None}, MAIL, LEFT, "", id="what no policy sends is about the account"),
+        pytest.param({}, None, set(), "its channel is gone", id="a channel that is gone"),
+        pytest.param(
+            {},
+            msgspec.structs.replace(MAIL, enabled=False),
+            set(),
+            "channel mail is switched off",
+            id="a channel that is switched off",
+        ),
+        pytest.param({"about": About.UNSUBSCRIBED}, MAIL, LEFT, "", id="who unsubscribed gets the confirmation"),
+        pytest.param(
+            {"about": About.UNSUBSCRIBED},
+            MAIL,
+            set(),
+            "Ada@example.net has not unsubscribed from it, or not any more",
+            id="a confirmation of what was taken back does not leave",
+        ),
+        pytest.param(
+            {"about": About.UNSUBSCRIBED, "created_at": NOW + 1},
+            MAIL,
+            set(),
+            "",
+            id="nor is one withdrawn by a look at the registry that may be older than it",
+        ),
+    ],
+)
+def test_s23_what_waits_and_is_not_wanted_any_more(
+    changes: dict[str, object], channel: Channel | None, left: set[tuple[str, int]], why: str
+) -> None:
+    assert unwanted(one("1", **changes), channel, left, LATER) == why
+
+
+def test_a_channel_heard_what_was_sent_to_it_or_still_waits_and_not_what_was_given_up() -> None:
+    begun = one("1", alerts=(("a", 1),), state=State.SENT, sent_at=NOW + 5)
+    grown = one("2", alerts=(("b", 1), ("a", 3)), severity=Severity.CRITICAL, due_at=NOW + 9)
+    assert heard_of("a", [begun, grown]) == Told(worst=Severity.CRITICAL, number=3, at=NOW + 5)
+    failed = msgspec.structs.replace(grown, state=State.FAILED)
+    assert heard_of("a", [begun, failed]) == Told(worst=Severity.WARNING, number=1, at=NOW + 5)
+    assert heard_of("b", [begun, failed]) is None
+    assert heard_of("a", [msgspec.structs.replace(begun, about=About.DIGEST)]) is None

@@ -63,6 +63,16 @@ def test_an_end_that_is_in_the_restored_database_alone_is_told() -> None:
     assert [alert.phase for alert in both.newest] == [Phase.RESOLVED]
 
 
+def test_an_end_that_has_just_been_read_and_is_held_is_told_when_it_has_lasted() -> None:
+    registry = read(fan(1, 100))
+    board, newest = Board(Terms(end_hold_s=5)), dict[tuple[Subject, str], Alert]()
+    for one in (fan(1, 7), fan(2, 8, ends=True)):
+        newest |= by_condition(change.alert for change in board.take(one, NOW + 100))
+    both = merged(registry, newest, {alert.id for alert in registry.values()}, NOW + 200)
+    assert both.changes == ()
+    assert whats(Board(Terms(end_hold_s=5), both.newest).tick(NOW + 5100)) == [What.RESOLVED]
+
+
 def test_an_alert_that_the_restored_database_does_not_have_stays_as_it_was() -> None:
     both = merge([fan(1, 100)], [])
     (alert,) = both.newest

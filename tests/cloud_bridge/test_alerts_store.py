@@ -12,7 +12,7 @@ from cloud_bridge.alerts.standing import LATER, Decision, Mute, Told, Verdict
 from cloud_bridge.alerts.terms import Device
 from cloud_bridge.rows import GatewayRow, StreamRow
 from cloud_bridge.runtime.alerts.session import has_passed
-from cloud_bridge.store.registry import alerting, heard, outcomes, people, reasons
+from cloud_bridge.store.registry import alerting, heard, outcomes, people, reasons, untold
 from cloud_bridge.store.registry.alerting import Verb
 from cloud_bridge.store.registry.registry import Registry
 from drivers.ups import Severity
@@ -93,6 +93,38 @@ def test_an_alert_comes_back_as_it_was_and_the_newest_of_each_condition_is_the_o
         assert alerting.find_alert(connection, old.id) == old
         assert [one.mark for one in alerting.listed(connection, phases=[Phase.RESOLVED])] == ["4", "1", "3"]
         assert alerting.like(connection, old.id[:12]) == [old]
+
+
+def test_the_newest_alert_is_the_one_that_changed_last_by_our_clock_whatever_the_gateway_s_says(
+    registry: Registry,
+) -> None:
+    """S17. A clock that was a day ahead made the first; the second came after it was set."""
+    first = msgspec.structs.replace(alert("1", Phase.RESOLVED), onset_at=NOW + 86_400_000)
+    second = msgspec.structs.replace(alert("2", Phase.RESOLVED), onset_at=NOW + 1, changed_at=NOW + 1)
+    with registry.writing() as connection:
+        alerting.keep_alerts(connection, [second, first])
+    with registry.reading() as connection:
+        assert alerting.newest_alerts(connection) == [second]
+
+
+def test_a_channel_whose_notices_were_given_up_never_heard_of_the_alert(registry: Registry) -> None:
+    """No incident covers others for it, and no end follows what it was not told."""
+    begun, grown = alert("1"), alert("1", number=2)
+    other = alert("2", condition="overload")
+    sent = notification("n1", begun, state=State.SENT, sent_at=NOW)
+    failed = notification("n2", grown, severity=Severity.CRITICAL, state=State.FAILED)
+    lost = notification("n3", other, state=State.FAILED)
+    told = Told(worst=Severity.CRITICAL, number=2, at=NOW)
+    with registry.writing() as connection:
+        alerting.keep_alerts(connection, [grown, other])
+        alerting.add_notifications(connection, [sent, failed, lost])
+        heard.keep_told(connection, {(begun.id, 1): told, (other.id, 1): told, (other.id, 2): told})
+        untold.renew_told(connection, [failed, lost])
+    with registry.reading() as connection:
+        assert heard.told_of_open(connection) == {
+            (begun.id, 1): Told(worst=Severity.WARNING, number=1, at=NOW),
+            (other.id, 2): told,
+        }
 
 
 def test_a_notification_that_is_there_is_not_made_again_whatever_became_of_it(registry: Registry) -> None:

@@ -127,7 +127,8 @@ def test_any_header_is_a_token_to_look_up_or_none(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer ", f"Bearer {MARK}", f"Basic {TOKEN}", TOKEN, "Bearer " + "x" * 101]
+    "header",
+    ["", "Bearer", "Bearer ", f"Bearer {MARK}", f"Basic {TOKEN}", TOKEN, "Bearer " + "x" * 101, "Bearer guess"],
 )
 def test_s25_what_is_no_bearer_token_is_not_looked_up(header: str) -> None:
     with pytest.raises(NoToken):

@@ -88,7 +88,7 @@ def test_an_alert_says_what_it_means_and_what_to_do(ask: Asking) -> None:
     shown = ask("alert", "show", ".", FIRING.id[:8]).stdout
     assert CATALOGUE["low_battery"].meaning in shown
     assert CATALOGUE["low_battery"].do_this in shown
-    assert "charge pct" in shown
+    assert "battery charge  12.5 %" in shown
     assert "12.5" in shown
     assert ask.lines("alert", "show", ".", FIRING.id[:8])[0]["id"] == FIRING.id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_after_a_lost_key_what_has_to_be_set_again_is_told(ada: Asking, caplog: 
 
 
 def test_a_policy_says_who_when_and_of_what(ada: Asking) -> None:
-    words = "--least critical --device pi-1/rack-1 --condition outage --condition replace_battery --group 0s"
+    words = "--least critical --device pi-1/rack-1 --condition outage --condition replace_battery --group 0"
     quiet = "--quiet 22:00-06:30 --quiet-days sat,sun --quiet-breaks-through none --no-resolves"
     escalation = "--escalate-after 15min --escalate-to mail"
     options = [*words.split(), *quiet.split(), *escalation.split()]
@@ -121,12 +122,16 @@ def test_a_policy_says_who_when_and_of_what(ada: Asking) -> None:
     assert policy["escalation"] == {"after_s": 900, "channel": "mail"}
     assert (policy["conditions"], policy["devices"]) == (["outage", "replace_battery"], ["pi-1/rack-1"])
     assert (policy["least"], policy["group_s"], policy["resolves"]) == ("critical", 0, False)
+    assert "22:00-06:30 on sat, sun; nothing goes at once" in ada("policy", "show", ".", "night").stdout
     plain = "--every-device --every-condition --no-quiet --no-escalation --resolves --disable"
     ada("policy", "set", ".", "night", *plain.split())
     (after,) = ada.lines("policy", "show", ".", "Ada/night")
     assert (after["quiet"], after["escalation"], after["devices"], after["conditions"]) == (None, None, [], [])
     assert (after["least"], after["resolves"], after["enabled"]) == ("critical", True, False)
     assert "every device" in ada("policy", "list").stdout
+    shown = ada("policy", "show", ".", "night").stdout
+    for field, meant in (("devices", "every device"), ("conditions", "all"), ("quiet", "-")):
+        assert re.search(rf"^{field} +{meant}$", shown, re.MULTILINE), field
     assert ada("policy", "remove", ".", "night").stdout == "policy night is removed\n"
 
 
@@ -166,6 +171,7 @@ def test_a_rule_is_added_changed_and_removed(ada: Asking) -> None:
 def test_a_silence_lasts_and_is_ended(ada: Asking) -> None:
     words = ["--for", "2h", "--device", "pi-1/rack-1", "--condition", "outage", "--why", "new battery", "--by", "me"]
     said = ada("silence", "add", ".", *words, "--maintenance", "--critical").stdout
+    assert said.startswith("silence 1 of pi-1/rack-1 lasts until ")
     assert "`cloud silence end 1` ends it before" in said
     (silence,) = ada.lines("silence", "list")
     assert (silence["kind"], silence["critical"], silence["in_force"]) == ("maintenance", True, True)

@@ -132,3 +132,38 @@ def test_a_bell_rings_however_deep_its_folder_lies(tmp_path: Path) -> None:
         ring(deep)
         assert ear.wait(10.0)
     assert not list(deep.iterdir())
+
+
+def test_what_is_too_old_leaves_the_queue_but_for_its_newest_row(path: Path) -> None:
+    at = iter([T0, T0, T0 + 10, T0 + 20])
+    telemetry = Telemetry(open_writer(path), lambda: next(at))
+    for number in range(1, 5):
+        take(telemetry, number, event(number))
+    with telemetry.transaction():
+        assert telemetry.prune_queue(T0) == 0
+        assert telemetry.prune_queue(T0 + 10) == 2
+    assert [row.id for row in queued(path)] == [3, 4]
+    with telemetry.transaction():
+        assert telemetry.prune_queue(T0 + 1000) == 1
+        assert telemetry.prune_queue(T0 + 1000) == 0
+    assert [row.id for row in queued(path)] == [4]
+    telemetry.close()
+
+
+def test_a_position_that_is_too_old_for_the_queue_is_none_of_a_restored_database(
+    telemetry: Telemetry, path: Path
+) -> None:
+    take(telemetry, 1, event(1), event(2), event(3))
+    with Queue(path) as queue:
+        assert not queue.was_pruned(2)
+    with telemetry.transaction():
+        telemetry.prune_queue(T0 + 1)
+    with Queue(path) as queue:
+        assert queue.was_pruned(2)
+        assert not queue.was_pruned(3)
+        assert not queue.was_pruned(9), "a restored database, which has not come so far yet"
+
+
+def test_an_empty_queue_was_not_pruned(telemetry: Telemetry, path: Path) -> None:
+    with Queue(path) as queue:
+        assert not queue.was_pruned(5)

@@ -286,6 +286,21 @@ def test_a_commit_is_on_the_disk_and_only_the_owner_can_read_it(path: Path, tele
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("was_open", [False, True], ids=["a new one", "one that others could read"])
+def test_what_sqlite_keeps_beside_the_database_is_its_owners_alone_too(path: Path, was_open: bool) -> None:
+    db = open_writer(path) if was_open else None
+    if db:
+        for one in path.parent.iterdir():
+            one.chmod(0o644)
+    writer = Telemetry(open_writer(path), lambda: T0)
+    take(writer, 1, event(1))
+    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    assert modes == {f"{FILE_NAME}{suffix}": 0o600 for suffix in ("", "-wal", "-shm")}
+    writer.close()
+    if db:
+        db.close()
+
+
 def test_a_database_is_readable_after_its_writer_is_gone(path: Path) -> None:
     telemetry = Telemetry(open_writer(path), lambda: T0)
     take(telemetry, 1, event(1))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_bridge.alerts.watch.past import CALIBRATION_ENDS, REMEMBERED, SPENT_KEPT, TEST_ENDS, UnitPast
-from cloud_bridge.alerts.watch.world import Heard
+from cloud_bridge.alerts.watch.world import Full, Heard
 from cloud_bridge.store.database import FILE_NAME, open_writer
 from cloud_bridge.store.reader import Reader
 from cloud_bridge.store.telemetry import Telemetry
@@ -200,3 +200,20 @@ def test_gateways_have_their_own_streams(path: Path, telemetry: Telemetry) -> No
         found = {row.name: [(each.lane, each.through) for each in row.streams] for row in reader.gateways()}
     assert found == {G: [("events", 2), ("status", 1)], "pi-b": [("events", 1)]}
     assert stamp().at == T0
+
+
+def test_the_newest_full_report_of_a_unit_is_known_whatever_came_after_it(path: Path, telemetry: Telemetry) -> None:
+    assert heard(path).full == {}
+    take(telemetry, 1, status(load_pct=20.0), status(full=False, load_pct=21.0, at=T0 + 1), lane=Lane.STATUS)
+    first = heard(path)
+    assert first.full == {UNIT: Full(record=1, received_at=RECEIVED)}
+    take(telemetry, 3, status(full=False, load_pct=22.0, at=T0 + 2), lane=Lane.STATUS)
+    assert heard(path, first, everything=False).full == first.full
+    take(telemetry, 4, status(load_pct=23.0, at=T0 + 3), lane=Lane.STATUS)
+    second = heard(path, first, everything=False)
+    assert second.full == heard(path).full == {UNIT: Full(record=4, received_at=RECEIVED)}
+
+
+def test_reports_that_only_add_to_one_that_was_lost_are_no_full_one(path: Path, telemetry: Telemetry) -> None:
+    take(telemetry, 1, status(full=False, load_pct=21.0), lane=Lane.STATUS)
+    assert heard(path).full == {}

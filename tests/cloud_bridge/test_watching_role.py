@@ -12,6 +12,7 @@ from cloud_bridge.alerts.model import Phase
 from cloud_bridge.alerts.terms import Rule, Site
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.store.registry import people, values
+from drivers.ups import Severity
 from gateway.wire.messages import Lane
 from tests.cloud_bridge.alerting import G, House, Mails, mails, now_stamp
 from tests.cloud_bridge.talker import eventually
@@ -80,3 +81,46 @@ def test_a_reading_beyond_an_owners_limit_is_told(house: House, post: Mails, sta
     (subject,) = post.wait(1)
     assert subject == f"[warning] {G}/rack-1: reading out of range"
     assert "91.5" in str(post.all[0].get_body(("plain",)))
+
+
+def test_an_outage_whose_end_was_lost_is_over_when_the_units_status_says_so(
+    tmp_path: Path, post: Mails, start: Start
+) -> None:
+    """The gateway's store lost the event (a gap): the alert neither stays open nor becomes critical."""
+    house = House(tmp_path / "lost", post.box.port)
+    house.role(start)
+    house.tells("on_battery", received_at=now_ms() - 60_000, charge_pct=99)
+    assert post.wait(1) == ["[warning] pi-a/rack-1: on battery"]
+    reports_that_all_is_well(house)
+    assert post.wait(2)[1] == "[over] pi-a/rack-1: mains restored"
+    assert [(alert.phase, alert.worst) for alert in house.alerts()] == [(Phase.RESOLVED, Severity.WARNING)]
+    house.close()
+
+
+def test_s22_an_outage_of_an_hour_ago_whose_end_was_lost_never_becomes_critical(
+    tmp_path: Path, post: Mails, start: Start
+) -> None:
+    """The role was down meanwhile: that it has been so for an hour is less than what the unit says now."""
+    house = House(tmp_path / "lost", post.box.port)
+    house.tells("on_battery", received_at=now_ms() - 3_600_000, charge_pct=99)
+    reports_that_all_is_well(house)
+    house.role(start)
+    post.wait(1)
+    eventually(lambda: [alert.phase for alert in house.alerts()] == [Phase.RESOLVED], "it is not over")
+    assert [alert.worst for alert in house.alerts()] == [Severity.WARNING]
+    assert not any("critical" in subject for subject in post.subjects)
+    house.close()
+
+
+def reports_that_all_is_well(house: House) -> None:
+    """In full, 20 s ago, and a little that changed since; the gateway is heard."""
+    at = now_ms()
+    stamps = [msgspec.structs.replace(now_stamp(), at=at - age_ms) for age_ms in (20_000, 18_000)]
+    full = status(state="online", flags=[], charge_pct=99.0, stamped=stamps[0])
+    changed = status(full=False, charge_pct=100.0, stamped=stamps[1])
+    with house.telemetry.transaction():
+        house.telemetry.live(at - 3_600_000, at - 3_600_000)
+        house.telemetry.see(G, at)
+        for number, (raw, stamp) in enumerate(zip((full, changed), stamps, strict=True), start=1):
+            sent = msgspec.structs.replace(parcel(number, raw, lane=Lane.STATUS), sent_at=stamp.at)
+            house.telemetry.take(G, sent, stamp.at)

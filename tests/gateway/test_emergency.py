@@ -88,6 +88,16 @@ def test_an_outage_waits_for_its_own_hold_where_that_is_the_longer() -> None:
     assert due(memory, 300.0, on_battery_s=300) == ["on_battery"]
 
 
+def test_an_outage_is_told_with_what_is_worse_of_the_same_unit_and_not_after_it() -> None:
+    memory = took(event(1, "on_battery"), event(2, "on_battery", unit="rack-2"), event(3, "low_battery"), after_s=5)
+    assert due(memory, 5.0, after_s=5) == ["on_battery", "low_battery"]
+    assert [each.unit for each in emergency.due(memory, SETTINGS, SETTINGS.after_s, at(5))] == [
+        "rack-1",
+        "rack-2",
+        "rack-1",
+    ]
+
+
 def test_an_outage_shorter_than_its_hold_is_never_told_nor_is_its_end() -> None:
     memory = took(event(1, "on_battery", 0.0), event(2, "mains_restored", 59.9))
     assert due(memory, LONG_S) == []

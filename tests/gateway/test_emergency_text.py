@@ -28,7 +28,12 @@ def heard(number: int = 1, kind: str = "low_battery", **more: Any) -> Heard:
 
 
 def test_it_says_what_happened_where_and_when_what_it_means_and_what_to_do_now() -> None:
-    said = message([heard(details={"charge_pct": 31.5, "runtime_s": 240, "cause": None})], SENDER, SETTINGS, NOW)
+    said = message(
+        [heard(details={"charge_pct": 31.5, "runtime_s": 240, "cause": None, "reached": "low_battery_voltage"})],
+        SENDER,
+        SETTINGS,
+        NOW,
+    )
     assert said.subject == "[pi-basement] rack-1: low battery, cloud unreachable"
     assert said.severity is Severity.CRITICAL
     assert said.text == (
@@ -37,7 +42,7 @@ def test_it_says_what_happened_where_and_when_what_it_means_and_what_to_do_now()
         "2026-09-21 14:13:20 UTC  rack-1: low battery (critical)\n"
         f"    {CATALOGUE['low_battery'].meaning}\n"
         f"    What to do: {CATALOGUE['low_battery'].do_this}\n"
-        "    charge_pct 31.5, runtime_s 240\n\n"
+        "    battery charge 31.5 %, runtime remaining 4 min 0 s, reached low battery voltage\n\n"
         "Each event is told once by this way, in at most 6 messages an hour. What happens next is told here only if the"
         " cloud stays away.\n"
     )

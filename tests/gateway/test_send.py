@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,45 @@ def test_the_process_is_not_needed_to_know_that_tls_is_modern(tmp_path: Path) ->
     assert context.check_hostname
     with pytest.raises(NotSent, match="nowhere"):
         send._context(tmp_path / "nowhere.pem", clock_is_right=True)
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that says a byte now and then for ever, each well within any patience."""
+    try:
+        while not reader.at_eof():
+            writer.write(b"220-still here\r\n")
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await reader.read(1024)
+    except (ConnectionError, asyncio.CancelledError):
+        pass
+    finally:
+        writer.transport.abort()
+
+
+async def test_a_mail_server_that_never_ends_its_answer_keeps_no_word_from_ntfy() -> None:
+    server = await asyncio.start_server(dripping, "127.0.0.1", 0)
+    errand = Errand(message=MESSAGE, mail=mail(server.sockets[0].getsockname()[1]))
+    async with server, topic() as heard:
+        errand = msgspec.structs.replace(errand, ntfy=NtfyRoute(url=f"http://127.0.0.1:{heard.port}/a"))
+        outcome = await asyncio.to_thread(send.send, errand, 2.0)
+        assert (outcome.taken, heard.requests[0][1]) == (True, MESSAGE.text)
+        assert outcome.trouble == "mail by 127.0.0.1: no end within 2 s"
+        assert outcome.unclear
+
+
+async def test_a_secret_that_a_server_repeats_is_in_no_log(
+    tmp_path: Path, papers: tuple[Papers, Path], password: Path
+) -> None:
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 22\r\n\r\nnot with Bearer right!")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(repeat, "127.0.0.1", 0, ssl=papers[0].server(tmp_path))
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/a"
+        outcome = await sent(NtfyRoute(url=url, token=password, ca=papers[1]))
+    assert "HTTP status 403: not with Bearer …!" in outcome.trouble

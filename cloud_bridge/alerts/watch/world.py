@@ -27,10 +27,17 @@ DETAIL_CHARS = 2048
 _ENDS = {kind.clears: kind.name for kind in CATALOGUE.values() if kind.clears}
 
 
+class Full(msgspec.Struct, frozen=True):
+    """A report of a unit that named every field: its record's id, and when it came."""
+
+    record: int
+    received_at: int
+
+
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """What the telemetry database tells. `units`: all, by GATEWAY/UNIT; `changed`: those that this look is about.
 
-    `through`: the newest record that is in it. `first_seen`: by unit.
+    `through`: the newest record that is in it. `first_seen`, `full` (the newest full report that was seen): by unit.
     """
 
     ingest: IngestRow | None = None
@@ -39,6 +46,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     changed: frozenset[str] = frozenset()
     past: Past = {}
     first_seen: Mapping[str, int] = {}
+    full: Mapping[str, Full] = {}
     through: int = 0
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from cloud_bridge.administration.checks import demand, text_mistakes
 from cloud_bridge.administration.names import find_device
 from cloud_bridge.alerts.model import ID_LENGTH, Alert, Phase, unit_of
 from cloud_bridge.alerts.terms import Directory
-from cloud_bridge.errors import Ambiguous, Mistake, NotThere, Wrong
+from cloud_bridge.errors import AdministrationError, Ambiguous, Mistake, NotThere, Wrong
 from cloud_bridge.runtime.administer.office import Office
 from cloud_bridge.store.registry import alerting, reasons
 from cloud_bridge.store.registry.alerting import TEXT_AT_MOST, Verb
 from cloud_bridge.store.registry.reasons import Reason
 
 OPEN = (Phase.PENDING, Phase.FIRING)
+WAITING_AT_MOST = 1000
+"""Of what people asked for and the alerts role has not done."""
+SAID_AT_MOST = 500
+"""Of what people did about one alert: it is kept as long as the alert is."""
 SHORTEST_ID = 4
 """Of an id that is cut short: so many of its digits at least."""
 
@@ -91,5 +97,14 @@ def _ask(office: Office, text: str, verb: Verb, said: str, by: str) -> Alert:
     if alert.phase is Phase.RESOLVED and verb is not Verb.NOTE:
         raise Wrong(Mistake("alert", f"{alert.id[:12]} is over: only a note can be added"))
     with office.writing() as desk:
+        _check_room(desk.connection, alert)
         alerting.ask(desk.connection, alert.id, verb, said, by, desk.now)
     return alert
+
+
+def _check_room(connection: Connection, alert: Alert) -> None:
+    """Raises AdministrationError."""
+    if alerting.asked_count(connection) >= WAITING_AT_MOST:
+        raise AdministrationError(f"{WAITING_AT_MOST} requests wait for the alerts role, which does not seem to run")
+    if alerting.asked_count(connection, alert.id) + reasons.said_count(connection, alert.id) >= SAID_AT_MOST:
+        raise AdministrationError(f"people did {SAID_AT_MOST} things about this alert, the most that is kept")

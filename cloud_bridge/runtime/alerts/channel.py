@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 from cloud_bridge.alerts import delivery
 from cloud_bridge.alerts.delivery import Parcel
 from cloud_bridge.alerts.model import Kind, Seen, Sighting, Subject, digest
-from cloud_bridge.alerts.notice import About, Notification, State
+from cloud_bridge.alerts.notice import Notice, Notification, State
 from cloud_bridge.alerts.terms import Channel
-from cloud_bridge.notify.errors import BadTarget, NotSent
+from cloud_bridge.notify.errors import BadTarget, NotMade, NotSent
 from cloud_bridge.notify.open import Shared, open_channel
 from cloud_bridge.notify.worker import Worker
 from cloud_bridge.runtime.alerts.composing import Composer, View
@@ -64,6 +64,7 @@ class ChannelDesk:
         self._failing_since: int | None = None
         self._resumes_at = 0
         self._told_working = False
+        self._suspects: frozenset[str] = frozenset()
         self._task = asyncio.create_task(self._run(), name=f"desk {number}")
 
     @property
@@ -126,7 +127,8 @@ class ChannelDesk:
         view, row = self._view, self._row
         if view is None:
             return False
-        gone = {one.id: why for one in self._waiting.values() if (why := _unwanted(one, row, view))}
+        waiting, left = list(self._waiting.values()), view.unsubscribed
+        gone = {one.id: why for one in waiting if (why := delivery.unwanted(one, row, left, view.at))}
         for name, why in gone.items():
             self._record([delivery.withdrawn(self._waiting.pop(name), why)], "withdrawn", f"not sent: {why}")
         return bool(gone)
@@ -146,7 +148,7 @@ class ChannelDesk:
         if (wait_s := worker.wait_s) > 0:
             crowded = True
             await asyncio.sleep(wait_s)
-        parcel = delivery.parcels(self._due(now_ms()), crowded=crowded)[0]
+        parcel = self._first(self._due(now_ms()), crowded)
         self._leaving = frozenset(one.id for one in parcel)
         try:
             await self._send(worker, parcel, row, view)
@@ -155,8 +157,8 @@ class ChannelDesk:
         return True
 
     async def _send(self, worker: Worker, parcel: Parcel, row: Channel, view: View) -> None:
-        notice = await self._compose(lambda composer: composer.compose(parcel, row, view, now_ms()))
         try:
+            notice = await self._made(parcel, row, view)
             await worker.deliver(notice)
         except NotSent as error:
             self._not_sent(parcel, error)
@@ -167,6 +169,19 @@ class ChannelDesk:
         if self._failures or not self._told_working:
             self._report(self._seen(Seen.ENDED, WORKING, now, now, {}))
         self._failures, self._failing_since, self._told_working = 0, None, True
+
+    def _first(self, due: Sequence[Notification], crowded: bool) -> Parcel:
+        """What is under suspicion leaves alone, and after all that is not."""
+        clear = [one for one in due if one.id not in self._suspects]
+        return delivery.parcels(clear, crowded=crowded)[0] if clear else (due[0],)
+
+    async def _made(self, parcel: Parcel, row: Channel, view: View) -> Notice:
+        """Raises NotMade."""
+        try:
+            return await self._compose(lambda composer: composer.compose(parcel, row, view, now_ms()))
+        except Exception as error:  # what one notification holds must keep no other from leaving
+            log.exception("channel %s: a notice could not be made", row.name)
+            raise NotMade(f"{type(error).__name__}: the log of the alerts role says more", again=True) from error
 
     def _opened(self, row: Channel) -> Worker:
         """Raises BadTarget."""
@@ -182,7 +197,11 @@ class ChannelDesk:
         now = now_ms()
         self._failures += 1
         since = self._failing_since = now if self._failing_since is None else self._failing_since
-        wait_s = delivery.retry_s(self._failures, random.random(), error.after_s)
+        failures, is_ours = self._failures, isinstance(error, NotMade)
+        if is_ours:  # whichever of them it is, the others leave without it
+            self._suspects = (self._suspects & self._waiting.keys()) | {one.id for one in parcel}
+            failures = max(failures, parcel[0].attempts + 1)
+        wait_s = delivery.retry_s(failures, random.random(), error.after_s)
         tried = [
             delivery.not_sent(one, error.reason, now, wait_s, again=error.again, retry_for_s=self._retry_for_s)
             for one in parcel
@@ -192,7 +211,7 @@ class ChannelDesk:
             del self._waiting[one.id]
             if one.state is State.WAITING:
                 self._waiting[one.id] = one
-        if error.again:
+        if error.again and not is_ours:
             self._resumes_at = now + round(wait_s * 1000)
         self._tell_failure(tried, error, wait_s)
         if given_up or at_once or now - since >= delivery.FAILING_S * 1000:
@@ -230,18 +249,6 @@ class ChannelDesk:
             mark=digest(str(subject), FAILING, seen, str(since)),
             details=details,
         )
-
-
-def _unwanted(one: Notification, row: Channel | None, view: View) -> str:
-    """Why it is not wanted any more; empty: it is."""
-    if row is None:
-        return "its channel is gone"
-    if not row.enabled:
-        return f"channel {row.name} is switched off"
-    if one.about is About.UNSUBSCRIBED or one.policy is None or row.kind != "mail":
-        return ""
-    left = (row.target.lower(), one.policy) in view.unsubscribed
-    return f"{row.target} has unsubscribed" if left else ""
 
 
 def _with(parcel: Parcel) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from cloud_bridge import links
+from cloud_bridge.alerts.conditions import OUTAGE, STABLE, UNSTABLE
 from cloud_bridge.alerts.delivery import Parcel, notice_id, worst
 from cloud_bridge.alerts.model import Alert, Kind, Subject, What
 from cloud_bridge.alerts.notice import About, Item, Links, Notice, Notification, Series
@@ -33,15 +35,21 @@ _OF_MUTES = frozenset({About.MUTED, About.DIGEST})
 _LINKED = frozenset({About.ALERT, About.MUTED, About.DIGEST})
 """What somebody may unsubscribe from."""
 
+FRESH_MS = 60_000
+"""How old a step, and a reading, may be for the reading to stand beside the step."""
+
+Found = TypeVar("Found")
+
 log = logging.getLogger(__name__)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What the dispatcher goes by; the fields as in standing.Standing."""
+    """What the dispatcher goes by; the fields as in standing.Standing. `at`: when the registry was looked at."""
 
     directory: Directory
     mutes: Mapping[int, Mute]
     unsubscribed: frozenset[tuple[str, int]]
+    at: int = 0
 
 
 class Composer:
@@ -66,6 +74,7 @@ class Composer:
             found = alerting.find_alerts(connection, (alert for alert, _ in steps))
             told = reasons.steps_of(connection, steps)
         items = tuple(self._with_link(parcel, *each, view) for each in _items(parcel, found, told, view.directory))
+        items = tuple(self._with_readings(item, found.get(item.alert), now) for item in items)
         first = parcel[0]
         owner = view.directory.owners.get(channel.owner or 0)
         policy = view.directory.policies.get(first.policy or 0)
@@ -108,7 +117,7 @@ class Composer:
         return msgspec.structs.replace(item, do_this=f"Turn its notifications on again: {link}") if link else item
 
     def _series(self, items: tuple[Item, ...], found: Mapping[str, Alert], channel: Channel) -> tuple[Series, ...]:
-        """Of a mail about one unit. A chart is never worth a notice that does not leave."""
+        """Of a mail about one unit."""
         units = {found[item.alert].subject for item in items if item.alert in found}
         if channel.kind != "mail" or len(units) != 1:
             return ()
@@ -116,14 +125,29 @@ class Composer:
         if subject.kind is not Kind.UNIT:
             return ()
         gateway, _, unit = subject.name.partition("/")
+        until = max(item.at for item in items)
+        return self._looked_up(lambda history: history.last_hour(gateway, unit, until), ())
+
+    def _with_readings(self, item: Item, alert: Alert | None, now: int) -> Item:
+        """An outage is told with what the battery has left: its event has it only if it was read in the same moment."""
+        is_over = item.what in (What.RESOLVED, What.SUMMARY)
+        if alert is None or alert.condition != OUTAGE or is_over or alert.history or item.at < now - FRESH_MS:
+            return item
+        gateway, _, unit = alert.subject.name.partition("/")
+        none: dict[str, float] = {}
+        newest = self._looked_up(lambda history: history.newest(gateway, unit, now - FRESH_MS), none)
+        return msgspec.structs.replace(item, details={**item.details, **newest})
+
+    def _looked_up(self, look: Callable[[History], Found], otherwise: Found) -> Found:
+        """What the telemetry database says; it is never worth a notice that does not leave."""
         try:
             if self._history is None:
                 self._history = History(self._telemetry)
-            return self._history.last_hour(gateway, unit, max(item.at for item in items))
-        except (StoreError, sqlite3.Error) as error:
-            log.debug("no chart: %s", error)
+            return look(self._history)
+        except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
+            log.debug("a notice without readings: %s", error)
             self.close()
-            return ()
+            return otherwise
 
 
 def _link_key(settings: CloudSettings) -> bytes | None:
@@ -157,6 +181,7 @@ def _items(
 
 def _muted_item(one: Notification, device: Device, directory: Directory) -> Item:
     kind = CATALOGUE[DISABLED]
+    is_off = one.until is not None and one.until > one.created_at
     site = directory.sites.get(device.site or 0)
     return Item(
         alert="",
@@ -169,20 +194,21 @@ def _muted_item(one: Notification, device: Device, directory: Directory) -> Item
         at=one.created_at,
         onset_at=one.created_at,
         happened=f"{one.left_out} of its notifications were not sent.",
-        meaning=kind.meaning,
-        do_this=kind.do_this,
+        meaning=kind.meaning if is_off else "They were off, since there were too many; they are on again.",
+        do_this=kind.do_this if is_off else "Look at its events.",
     )
 
 
 def _item(alert: Alert, step: Reason | None, number: int, directory: Directory) -> Item:
     """`step`: the change that it tells, as it was; the alert itself may be further on by now."""
     stage = step.stage if step and step.stage else alert.stage
-    kind = CATALOGUE.get(stage)
+    what = What(step.code) if step else What.FIRED
+    kind = CATALOGUE.get(_unsteady(alert, what) or stage)
     label, place = names(alert.subject, directory)
     return Item(
         alert=alert.id,
         number=number,
-        what=What(step.code) if step else What.FIRED,
+        what=what,
         stage=stage,
         severity=step.severity if step and step.severity else alert.severity,
         label=label,
@@ -195,6 +221,13 @@ def _item(alert: Alert, step: Reason | None, number: int, directory: Directory) 
         details={name: value for name, value in alert.details.items() if name not in LISTS},
         lists=labels_listed(alert.details),
     )
+
+
+def _unsteady(alert: Alert, what: What) -> str:
+    """The event type whose meaning and advice go with what comes and goes; empty of what does not."""
+    if what is What.UNSTABLE:
+        return UNSTABLE
+    return STABLE if what is What.RESOLVED and alert.unstable else ""
 
 
 def _sentence(text: str) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import closing
-from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
+from urllib.parse import urlsplit
 
+from cloud_bridge.notify.errors import NotSent
+from cloud_bridge.notify.http import request
 from cloud_bridge.presence import hears
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.settings import DeadMan
@@ -21,7 +19,6 @@ from cloud_bridge.store.errors import StoreError
 from cloud_bridge.store.reader import Reader
 
 REQUEST_S = 10.0
-ANSWER_BYTES = 4096
 FIRST_S = 5.0
 """After the start, by when what waited is worked on."""
 RECENTLY_S = 30.0
@@ -37,7 +34,7 @@ async def keep_signalling(
     told = ""
     await asyncio.sleep(first_s)
     while True:
-        trouble = await asyncio.to_thread(_signal, dead_man.url, telemetry, drained_at())
+        trouble = await asyncio.to_thread(_trouble, telemetry, drained_at()) or await _get(dead_man.url)
         if trouble and trouble != told:
             log.error("no sign of life to the dead-man service: %s", trouble)
         if told and not trouble:
@@ -46,8 +43,8 @@ async def keep_signalling(
         await asyncio.sleep(dead_man.every_s)
 
 
-def _signal(url: str, telemetry: Path, drained_at: float | None) -> str:
-    """What is wrong; empty: it was sent."""
+def _trouble(telemetry: Path, drained_at: float | None) -> str:
+    """Why there is no life; empty: there is."""
     if drained_at is None or monotonic() - drained_at > RECENTLY_S:
         return "the alert queue is not worked on"
     try:
@@ -55,23 +52,18 @@ def _signal(url: str, telemetry: Path, drained_at: float | None) -> str:
             row = reader.ingest()
     except (StoreError, sqlite3.Error) as error:
         return str(error)
-    if row is None or not hears(row, now_ms()):
-        return "ingest does not hear the broker"
-    return _get(url)
+    return "" if row is not None and hears(row, now_ms()) else "ingest does not hear the broker"
 
 
-def _get(url: str) -> str:
-    """The URL may hold a secret: it is not in what is told."""
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
-    request = urllib.request.Request(url, headers={"User-Agent": "ridethrough"})
+async def _get(url: str) -> str:
+    """What is wrong; empty: it was heard. The URL may hold a secret: nothing but its host is in what is told."""
+    agent = [("User-Agent", "Ridethrough")]
     try:
-        with closing(opener.open(request, timeout=REQUEST_S)) as answer:
-            answer.read(ANSWER_BYTES)
-    except urllib.error.HTTPError as error:
-        with closing(error):
-            return f"it answered with status {error.code}"
-    except urllib.error.URLError as error:
+        answer = await request("GET", urlsplit(url), agent, b"", allow_private=True, limit_s=REQUEST_S)
+    except ValueError:  # of a port that is none
+        return "its URL in cloud.yaml is none"
+    except NotSent as error:
         return f"it can't be reached: {error.reason}"
-    except (OSError, HTTPException, ValueError) as error:
-        return f"it can't be reached: {str(error) or type(error).__name__}"
-    return ""
+    if 300 <= answer.status < 400:
+        return f"it answered with status {answer.status}: redirects are not followed, so name the final URL"
+    return "" if 200 <= answer.status < 300 else f"it answered with status {answer.status}"

@@ -13,14 +13,14 @@ from functools import partial
 from typing import TypeVar
 
 from cloud_bridge.alerts.model import Sighting
-from cloud_bridge.alerts.notice import Notification
+from cloud_bridge.alerts.notice import Notification, State
 from cloud_bridge.notify.open import Shared
 from cloud_bridge.runtime.alerts.channel import ChannelDesk
 from cloud_bridge.runtime.alerts.composing import Composer, View
 from cloud_bridge.runtime.alerts.warming import warm
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.settings import CloudSettings
-from cloud_bridge.store.registry import alerting, reasons
+from cloud_bridge.store.registry import alerting, reasons, untold
 from cloud_bridge.store.registry.errors import RegistryError
 from cloud_bridge.store.registry.reasons import Reason
 from cloud_bridge.store.registry.registry import Registry
@@ -152,11 +152,13 @@ class Dispatcher:
     def _record_all(self, todo: Sequence[Recorded]) -> bool:
         """Whether all of it could be written."""
         try:
-            with self._opened().writing() as connection:
+            given_up = [one for changed, _, _ in todo for one in changed if one.state is State.FAILED]
+            with self._opened().writing(noticed=bool(given_up)) as connection:
                 for changed, code, reason in todo:
                     alerting.keep_notifications(connection, changed)
                     if code:
                         reasons.add_reason(connection, *_reason(changed, code, reason))
+                untold.renew_told(connection, given_up)
         except RegistryError as error:
             self._tell_trouble(str(error))
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from cloud_bridge.alerts.replay import Condition, by_condition, merged
 from cloud_bridge.alerts.settling import GROUPS_FOR_MS, Desk, Outcome, with_covers
 from cloud_bridge.alerts.standing import LATER, Planned
 from cloud_bridge.alerts.terms import Terms
+from cloud_bridge.alerts.watch import lost_ends
 from cloud_bridge.alerts.watch.incidents import members
 from cloud_bridge.alerts.watch.look import look
 from cloud_bridge.alerts.watch.planned import planned
@@ -29,7 +30,7 @@ from cloud_bridge.runtime.alerts.composing import View
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.store.queue import BATCH, Queue, Queued
 from cloud_bridge.store.reader import Reader
-from cloud_bridge.store.registry import alerting, directory, heard, outcomes, people
+from cloud_bridge.store.registry import alerting, directory, heard, outcomes, people, pruning
 from cloud_bridge.store.registry.alerting import Asked, Verb
 from cloud_bridge.store.registry.registry import Registry
 from cloud_bridge.store.watching import looked
@@ -41,12 +42,17 @@ QUICK_S = 2.0
 FULL_S = 60.0
 """How often it is looked at everything."""
 
+FORGET_S = 3600.0
+"""How often it is looked for what is over for too long to be kept."""
+
 ESCALATE_S = 10.0
 """How often it is looked for what nobody acknowledged."""
 UNKNOWN_TYPES = 100
 """Types of events of one gateway that are not in the catalogue and become alerts all the same."""
 REST_S = 1.0
 """However much waits in the queue, what time alone changes is looked at so often."""
+BEHIND_MS = 10_000
+"""While what is read came longer ago than this, watchers wait: the board does not know yet what they would see."""
 
 POSITION, MARK = "alerts", "alerts_mark"
 """How far the queue was read, and what stands there."""
@@ -87,9 +93,11 @@ class Session:
         self._changed = changed
         self._heard: Heard | None = None
         self._units: dict[tuple[str, str], tuple[str, str]] = {}
-        self._quick_at = self._full_at = self._rested_at = self._escalate_at = 0.0
+        self._quick_at = self._full_at = self._rested_at = self._escalate_at = self._forget_at = 0.0
         self._may_resume = True
         self._resume_due: int | None = None
+        self._at = 0
+        self._looked_at = 0
         self._version = -1
         self._revoked: frozenset[str] = frozenset()
         self.doing: tuple[int, ...] = ()
@@ -99,7 +107,7 @@ class Session:
 
     def _load(self) -> None:
         now = now_ms()
-        self._version = self._registry.version()
+        self._version, self._looked_at = self._registry.version(), now
         with self._registry.reading() as connection:
             self._position = alerting.position(connection, POSITION)
             mark = alerting.position(connection, MARK)
@@ -110,7 +118,7 @@ class Session:
             (one.subject.gateway, one.condition) for one in newest if kind_of(one.condition) not in CONDITIONS
         }
         self._revoked = self._registry.revoked_gateways()
-        if self._position and self._queue.mark(self._position) != mark:
+        if self._position and self._queue.mark(self._position) != mark and not self._queue.was_pruned(self._position):
             self._replay(now)
         self._changed(self._view())
 
@@ -131,11 +139,14 @@ class Session:
 
     def _view(self) -> View:
         desk = self._desk
-        return View(directory=desk.directory, mutes=dict(desk.mutes), unsubscribed=desk.unsubscribed)
+        return View(
+            directory=desk.directory, mutes=dict(desk.mutes), unsubscribed=desk.unsubscribed, at=self._looked_at
+        )
 
     def _look_at_registry(self, now: int) -> None:
-        """What others changed in it: wishes, silences, mutes that a link ended. Never within a batch: what that has
-        not committed yet would look as if somebody had taken it back."""
+        """What others changed in it: wishes, silences, mutes that a link ended, channels that never heard of what they
+        were to be told. Never within a batch: what that has not committed yet would look as if somebody had taken it
+        back."""
         version = self._registry.version()
         if version == self._version:
             return
@@ -143,9 +154,10 @@ class Session:
         with self._registry.reading() as connection:
             desk.directory = directory.load(connection, self._open_vault())
             desk.unsubscribed = heard.all_unsubscribed(connection)
+            desk.told = heard.told_of_open(connection)
             mutes = heard.all_mutes(connection)
         self._revoked = self._registry.revoked_gateways()
-        self._version = version
+        self._version, self._looked_at = version, now
         self._may_resume = True
         for device in [device for device in desk.mutes if device not in mutes]:
             desk.end_mute(device)
@@ -174,14 +186,21 @@ class Session:
             reported = ()
 
     def _batch(self, reported: Iterable[Sighting], count: int, skip: Collection[int]) -> bool:
-        """One transaction; whether more may wait. What was told goes before what is looked for: it leaves at once."""
+        """One transaction; whether more may wait. What was told goes before what is looked for: it leaves at once.
+
+        What the queue has is judged by when ingest received it, and so are holds until all of it is read: a role that
+        was away tells of nothing that was over in time.
+        """
         now, outcome = now_ms(), Outcome()
         # Asked before the queue is read: what is stored of a backlog by now is in it.
         over = self._ended_backlogs()
         queued = self._queue.after(self._position, count)
         self.doing = tuple(row.id for row in queued)
-        self._take(self._seen(queued, skip), now, outcome)
-        self._take(reported, now, outcome)
+        for event in self._events(queued, skip):
+            self._take(sightings(event), self._received(event, now), now, outcome)
+        if not queued:
+            self._at = now
+        self._take(reported, now, now, outcome)
         if any(row.is_outage for row in queued):
             self._quick_at = 0.0
         asked: list[Asked] = []
@@ -189,23 +208,30 @@ class Session:
             for gateway in over:
                 self._settle(self._board.backlog_over(gateway, now), now, outcome)
         if not queued or time.monotonic() - self._rested_at > REST_S:
-            self._settle(self._board.tick(now), now, outcome)
+            # Before time does its work: what is seen to be over must not become worse by it.
+            if now - self._at <= BEHIND_MS:
+                self._watch(now, outcome)
+            self._settle(self._board.tick(self._at), now, outcome)
             asked = self._answer(now, outcome)
-            self._watch(now, outcome)
             self._rested_at = time.monotonic()
         self._commit(queued, asked, outcome, now)
         self.doing = ()
         return bool(queued)
 
-    def _seen(self, queued: Sequence[Queued], skip: Collection[int]) -> Iterable[Sighting]:
-        """Of events. Outages are for the watchers: the row makes them look at once."""
+    def _received(self, event: EventRow, now: int) -> int:
+        """When it came, by the board's clock, which only goes forward; the gateway's does not count (S17)."""
+        self._at = min(now, max(self._at, event.received_at))
+        return self._at
+
+    def _events(self, queued: Sequence[Queued], skip: Collection[int]) -> Iterable[EventRow]:
+        """Those to go by. Outages are for the watchers: the row makes them look at once."""
         wanted = {row.record for row in queued if row.id not in skip and not row.is_outage}
         if not wanted:
             return
         last = max(wanted)
         for event in self._reader.events(EventFilter(after_id=min(wanted) - 1)):
             if event.id in wanted and self._has_room(event):
-                yield from sightings(event)
+                yield event
             if event.id >= last:
                 return
 
@@ -218,9 +244,10 @@ class Session:
         self._unknown.add((event.gateway, event.type))
         return True
 
-    def _take(self, seen: Iterable[Sighting], now: int, outcome: Outcome) -> None:
+    def _take(self, seen: Iterable[Sighting], at: int, now: int, outcome: Outcome) -> None:
+        """`at`: when it was seen."""
         for one in seen:
-            self._settle(self._board.take(one, now), now, outcome)
+            self._settle(self._board.take(one, at), now, outcome)
 
     def _settle(self, changes: Sequence[Change], now: int, outcome: Outcome) -> None:
         if changes:
@@ -253,20 +280,36 @@ class Session:
         if everything:
             self._full_at = at_s + FULL_S
             desk.prune(self._board.alerts, now)
+            self._forget(at_s, now)
         self._heard = looked(self._reader, self._heard, everything=everything)
         self._meet(self._heard)
-        world = World(
-            heard=self._heard,
-            directory=desk.directory,
-            terms=self._terms,
-            alerts=self._board.alerts,
-            revoked=self._revoked,
-        )
-        self._take(look(world, now), now, outcome)
+        for one in lost_ends.sightings(self._world(self._heard), now):
+            self._take((one,), one.at, now, outcome)
+        world = self._world(self._heard)
+        self._take(look(world, now), self._at, now, outcome)
         self._plan(planned(world, now))
         self._escalate(at_s, now, outcome)
         self._resume(now, outcome, everything=everything)
         desk.digest(flood.digests(desk.standing(self._board.alerts), now), outcome)
+
+    def _forget(self, at_s: float, now: int) -> None:
+        """What is over for long, now and then; sooner where much of it is left."""
+        if at_s < self._forget_at:
+            return
+        resolved_before = now - round(self._terms.keep_resolved_s * 1000)
+        counted_before = now - round(self._terms.flood_window_s * 1000)
+        with self._registry.writing() as connection:
+            more = pruning.prune(connection, resolved_before=resolved_before, counted_before=counted_before)
+        self._forget_at = at_s + (0.0 if more else FORGET_S)
+
+    def _world(self, seen: Heard) -> World:
+        return World(
+            heard=seen,
+            directory=self._desk.directory,
+            terms=self._terms,
+            alerts=self._board.alerts,
+            revoked=self._revoked,
+        )
 
     def _plan(self, work: Mapping[str, Planned]) -> None:
         self._may_resume = self._may_resume or work != self._desk.planned
@@ -346,15 +389,16 @@ class Session:
         self._board = Board(self._terms, ())
         newest: dict[Condition, Alert] = {}
         self._position = 0
-        while queued := self._queue.after(self._position):
-            outcome = Outcome()
-            for one in self._seen(queued, ()):
-                changes = self._board.take(one, now)
+        more = True
+        while more:
+            queued, outcome = self._queue.after(self._position), Outcome()
+            for changes in self._read_again(queued, now):
                 newest |= by_condition(change.alert for change in changes)
                 self._desk.settle(changes, self._board.alerts, now, outcome, known)
             with self._registry.writing() as connection:
                 outcomes.keep(connection, outcome, now)
-            self._position = queued[-1].id
+            more = bool(queued)
+            self._position = queued[-1].id if queued else self._position
         with self._registry.reading() as connection:
             both = merged(by_condition(alerting.newest_alerts(connection)), newest, known, now)
         self._board = Board(self._terms, both.newest)
@@ -364,6 +408,14 @@ class Session:
             outcomes.keep(connection, outcome, now)
             alerting.keep_position(connection, POSITION, self._position)
             alerting.keep_position(connection, MARK, self._queue.mark(self._position) or 0)
+
+    def _read_again(self, queued: Sequence[Queued], now: int) -> Iterator[list[Change]]:
+        """At the end what time has made of it since."""
+        for event in self._events(queued, ()):
+            for one in sightings(event):
+                yield self._board.take(one, self._received(event, now))
+        if not queued:
+            yield self._board.tick(now)
 
 
 def has_passed(gateway: GatewayRow) -> bool:

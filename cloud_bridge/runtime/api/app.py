@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from cloud_bridge.runtime.api.people import devices, mutes, owners, sites
 from cloud_bridge.runtime.api.problems import at_the_door, tell_problems
 from cloud_bridge.runtime.api.tokens import tokens
 from cloud_bridge.runtime.api.watch import rules, silences
-from cloud_bridge.runtime.api.wishes import channels, policies, routes
+from cloud_bridge.runtime.api.wishes import TRIALS_AT_ONCE, channels, policies, routes
 from cloud_bridge.runtime.doors import AtMost, OnlyFor
 
 AREAS = (
@@ -47,6 +48,7 @@ def application(office: Office | None = None) -> FastAPI:
     app = FastAPI(title=TITLE, version=VERSION, description=ABOUT, docs_url=None, redoc_url=None)
     app.router.redirect_slashes = False
     app.state.office = office
+    app.state.trials = asyncio.Semaphore(TRIALS_AT_ONCE)
     for area, _ in AREAS:
         app.include_router(area)
     tell_problems(app)

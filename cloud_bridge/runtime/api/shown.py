@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from cloud_bridge.alert_views import alert_line, reason_json
+from cloud_bridge.alerts.conditions import meant_by
 from cloud_bridge.alerts.model import Alert, Kind, Phase
 from cloud_bridge.alerts.terms import Directory
 from cloud_bridge.store.registry.reasons import Reason
@@ -73,7 +74,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alert_shown(alert: Alert, directory: Directory) -> AlertShown:
-    known = CATALOGUE.get(alert.stage) or CATALOGUE.get(alert.condition)
+    known = CATALOGUE.get(meant_by(alert)) or CATALOGUE.get(alert.condition)
     more = {
         "number": alert.number,
         "meaning": known.meaning if known else "",

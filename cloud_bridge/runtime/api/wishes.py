@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Annotated
+
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from cloud_bridge.administration.forms import ChannelForm, ChannelShown, PolicyForm, PolicyShown
@@ -26,6 +30,17 @@ from cloud_bridge.runtime.api.operations import (
 channels = APIRouter(tags=["channels"])
 policies = APIRouter(tags=["policies"])
 routes = APIRouter(tags=["routes"])
+
+TRIALS_AT_ONCE = 4
+"""Test notices: one by Apprise takes a process of 60 MB."""
+
+
+def _trials(request: Request) -> asyncio.Semaphore:
+    trials: asyncio.Semaphore = request.app.state.trials
+    return trials
+
+
+Trials = Annotated[asyncio.Semaphore, Depends(_trials)]
 
 _CHANNEL = {"owner": "ada", "name": "phone", "kind": "apprise", "target": "ntfy://ntfy.sh/ada-ups"}
 _POLICY = {
@@ -79,9 +94,10 @@ def remove_channel(_who: Who, office: Opened, owner: str, channel: str) -> Respo
 
 
 @channels.post("/v1/channels/{owner}/{channel}/test", **says(Tried))
-async def send_test_notice(_who: Who, office: Opened, owner: str, channel: str) -> Response:
+async def send_test_notice(_who: Who, office: Opened, owner: str, channel: str, trials: Trials) -> Response:
     """Sends a test notice now, past policies and silences, and says what became of it."""
-    return answer(await try_channel(office, f"{owner}/{channel}"))
+    async with trials:
+        return answer(await try_channel(office, f"{owner}/{channel}"))
 
 
 @policies.get("/v1/policies", **says(Listed[PolicyShown]))

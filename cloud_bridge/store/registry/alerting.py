@@ -61,10 +61,10 @@ def keep_alerts(connection: Connection, changed: Iterable[Alert]) -> None:
 
 
 def newest_alerts(connection: Connection) -> list[Alert]:
-    """Of each condition of each subject the open one, else the last."""
+    """Of each condition of each subject the open one, else the last: by our clock, not by its gateway's."""
     place = func.row_number().over(
         partition_by=(alerts.c.subject, alerts.c.condition),
-        order_by=((alerts.c.phase == Phase.RESOLVED.value), alerts.c.onset_at.desc(), alerts.c.changed_at.desc()),
+        order_by=((alerts.c.phase == Phase.RESOLVED.value), alerts.c.changed_at.desc(), alerts.c.onset_at.desc()),
     )
     ranked = select(alerts.c.body, place.label("place")).subquery()
     return [
@@ -154,6 +154,11 @@ def about_alert(connection: Connection, alert: str) -> list[Notification]:
     ]
 
 
+def of_channel(connection: Connection, channel: int, since: int) -> list[Notification]:
+    """Those to it that were made since then."""
+    return _notifications(connection, (notifications.c.channel == channel) & (notifications.c.created_at >= since))
+
+
 def grouped(connection: Connection, since: int) -> dict[str, int]:
     """By group, when its last notice leaves or left; of notifications made since then."""
     found: dict[str, int] = {}
@@ -187,6 +192,12 @@ def ask(connection: Connection, alert: str, verb: Verb, text: str, by: str, at: 
     """The alerts role does it within a second, and at once if it is woken; the alert has to be there."""
     row = {"alert": alert, "verb": verb.value, "text": text[:TEXT_AT_MOST], "by_name": by[:64], "at": at}
     connection.execute(insert(asked).values(row))
+
+
+def asked_count(connection: Connection, alert: str = "") -> int:
+    """How much waits; of that alert, if one is named."""
+    count = select(func.count()).select_from(asked)
+    return int(connection.execute(count.where(asked.c.alert == alert) if alert else count).scalar_one())
 
 
 def all_asked(connection: Connection) -> list[Asked]:

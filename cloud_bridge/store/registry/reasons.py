@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from cloud_bridge.alerts.model import Change
 from cloud_bridge.alerts.standing import Decision
@@ -83,6 +83,12 @@ def why(connection: Connection, alert: str) -> list[Reason]:
     """Everything that happened to it and was decided about it, in order."""
     rows = connection.execute(select(reasons).where(reasons.c.alert == alert).order_by(reasons.c.id))
     return [_reason(row._mapping) for row in rows]
+
+
+def said_count(connection: Connection, alert: str) -> int:
+    """How many of an alert's are somebody's doing."""
+    theirs = (reasons.c.alert == alert) & (reasons.c.by_name != "")
+    return int(connection.execute(select(func.count()).where(theirs)).scalar_one())
 
 
 def steps_of(connection: Connection, steps: Iterable[tuple[str, int]]) -> dict[tuple[str, int], list[Reason]]:

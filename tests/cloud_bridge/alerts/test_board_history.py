@@ -93,6 +93,7 @@ def test_s17_a_backlog_grows_an_alert_that_was_told_before_it_and_ends_it() -> N
     unit.waits(20)
     assert unit.tells(200, "low_battery", history=True) == ["grew"]
     assert unit.tells(200, "mains_restored", history=True) == ["resolved"]
+    assert unit.reasons[-1] == "mains restored while the gateway was not heard"
     assert unit.tells(200, "on_battery", history=True) == ["opened"]
     assert unit.tells(200, "mains_restored", history=True) == ["updated"]
     assert unit.backlog_over(201) == ["summary"]

@@ -4,12 +4,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloud_bridge.alerts.conditions import CONDITIONS, ENDS, LASTING, STAGES, condition_of, kind_of, sightings
+from cloud_bridge.alerts.conditions import (
+    CONDITIONS,
+    ENDS,
+    LASTING,
+    OURS,
+    STAGES,
+    condition_of,
+    is_a_gateways,
+    kind_of,
+    sightings,
+)
 from cloud_bridge.alerts.model import Seen, Sighting, unit_of
 from drivers.ups import CATALOGUE, Severity
 from tests.cloud_bridge.alerts.boards import START, event
 
-EVERY_TYPE = sorted(CATALOGUE)
+EVERY_TYPE = sorted(set(CATALOGUE) - OURS)
 
 
 def shown(kind: str, **details: str | int) -> list[tuple[str, Seen]]:
@@ -34,6 +44,13 @@ def test_what_clears_a_condition_ends_the_one_that_its_onset_began(kind: str) ->
     assert only(onset).seen is Seen.BEGAN
     assert (only(kind).seen, only(kind).condition) == (Seen.ENDED, only(onset).condition)
     assert condition_of(kind) == condition_of(onset) == only(onset).condition
+
+
+@pytest.mark.parametrize("kind", [*sorted(OURS), "reading_out_of_range:5", "outage", "outage:1", "gateway_lost:x"])
+@pytest.mark.parametrize("unit", ["rack-1", ""], ids=["of a unit", "of the gateway"])
+def test_s6_a_gateway_makes_no_incident_that_the_cloud_alone_finds(kind: str, unit: str) -> None:
+    assert sightings(event(kind, 7, unit=unit)) == []
+    assert not is_a_gateways(kind)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVERY_TYPE if kind not in LASTING and kind not in ENDS])

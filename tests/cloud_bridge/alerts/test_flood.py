@@ -77,7 +77,7 @@ def test_events_are_withheld_with_their_reason_and_counted_as_left_out() -> None
     change = later(fan(99), NOW + HOUR)
     (decision,) = route(change, standing, NOW + HOUR).decisions
     assert decision.code == "muted"
-    assert "off for another 168 h, since there were more than 6 within 30 min" in decision.reason
+    assert "off for another 6 days 23 h, since there were more than 6 within 30 min" in decision.reason
     assert standing.mutes[RACK_1].left_out == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from cloud_bridge.notify.errors import NotSent
 from cloud_bridge.notify.services import SERVICES
 from tests.cloud_bridge.notify.notices import HOSTILE, item, notice
 from tests.cloud_bridge.notify.peers import PATIENCE_S, web_server
+
+AT_ONCE = 8
+"""Threads of the process (apprise_child, which this process never imports)."""
 
 log = logging.getLogger(__name__)
 
@@ -199,3 +203,72 @@ async def test_an_idle_process_ends(tmp_path: Path) -> None:
     assert process.pid is None
     if first is not None:
         assert not psutil.pid_exists(first) or psutil.Process(first).status() == psutil.STATUS_ZOMBIE
+
+
+class Slow:
+    """Says a header's bytes now and then, for ever: no single read takes long."""
+
+    def __init__(self) -> None:
+        self.serving: list[asyncio.Task[None]] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self.serving.append(task)
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        try:
+            while not reader.at_eof():
+                writer.write(b"X: y\r\n")
+                await writer.drain()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await reader.read(1024)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[int]:
+    peer = Slow()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for task in peer.serving:
+        task.cancel()
+    await asyncio.gather(*peer.serving, return_exceptions=True)
+    await server.wait_closed()
+
+
+async def test_s24_peers_that_never_end_their_answer_take_no_thread_from_others(
+    process: AppriseProcess, slow: int
+) -> None:
+    with web_server() as web:
+        await Apprise(f"ntfy://127.0.0.1:{web.port}/ups", process).send(notice(item()))
+        hostile = [Apprise(f"ntfy://127.0.0.1:{slow}/topic-{n}", process) for n in range(AT_ONCE)]
+        ended = await asyncio.gather(*(one.send(notice(item())) for one in hostile), return_exceptions=True)
+        assert all(isinstance(error, NotSent) and error.again for error in ended)
+        await Apprise(f"ntfy://127.0.0.1:{web.port}/ups", process).send(notice(item()))
+        assert len(web.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "secret"),
+    [
+        pytest.param("ntfy://host/topic?token=tk_0123456789", "bad tk_0123456789", "tk_0123", id="of the query"),
+        pytest.param("tgram://123456:AbCdEf/99999", "POST /bot123456:AbCdEf/x", "AbCdEf", id="in the host's place"),
+        pytest.param("ntfy://ada:p%40ssword@host/t", "for ada:p@ssword", "p@ssword", id="percent-encoded"),
+    ],
+)
+def test_s24_no_secret_of_a_url_is_in_what_is_told_of_a_failure(url: str, said: str, secret: str) -> None:
+    code = (
+        "import sys\n"
+        "from cloud_bridge.notify import apprise_child as child\n"
+        "child.said.set([sys.argv[2]])\n"
+        "print(child._reason(sys.argv[1], 'x'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, url, said], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "…" in done.stdout
+    assert secret not in done.stdout

@@ -67,6 +67,17 @@ def test_while_it_lasts_the_shade_reaches_the_right_edge() -> None:
     assert near(colour(image, 622, 60), BAND)
 
 
+@pytest.mark.parametrize(("age_ms", "shown"), [(60_000, True), (600_000, False)], ids=["fresh", "old"])
+def test_a_last_reading_is_drawn_to_the_edge_while_it_is_fresh_and_no_further_when_it_is_old(
+    age_ms: int, shown: bool
+) -> None:
+    points = ((NOW - HOUR // 2, 50.0), (NOW - age_ms, 50.0))
+    image = picture(notice(item("overload", at=NOW), series=(Series(label="load", unit="%", points=points),)))
+    # y 76 is the line at 50 %.
+    assert near(colour(image, 500, 76), (0, 95, 168))
+    assert near(colour(image, 624, 76), (0, 95, 168)) is shown
+
+
 def test_what_is_no_outage_is_not_shaded() -> None:
     image = picture(notice(item("overload", onset_at=NOW - HOUR // 2), series=(hour(level=20.0),)))
     assert not near(colour(image, 500, 60), BAND)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.notify.errors import BadTarget, NotSent
-from cloud_bridge.notify.guard import check_host, literal, resolved, why_refused
+from cloud_bridge.notify.guard import check_host, is_this_machine, literal, resolved, why_refused
 
 REFUSED = [
     pytest.param("127.0.0.1", id="loopback"),
@@ -128,3 +129,19 @@ async def test_a_name_that_does_not_exist_is_tried_again() -> None:
     assert caught.value.again
     with pytest.raises(NotSent, match="resolved"):
         await resolved("a" * 64 + ".example", 80, allow_private=False)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_s24_an_address_of_this_machine_is_known_whatever_its_number(address: str) -> None:
+    assert is_this_machine(address, 443)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "8.8.8.8"])
+def test_another_machine_s_address_is_none_of_this_one(address: str) -> None:
+    assert not is_this_machine(address, 443)
+
+
+async def test_s24_names_are_looked_up_in_threads_of_their_own() -> None:
+    """A lookup can't be broken off: as many as the loop has threads would keep mails from being drawn."""
+    await resolved("localhost", 80, allow_private=True)
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("lookup")]

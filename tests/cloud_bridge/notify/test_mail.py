@@ -108,6 +108,15 @@ def test_without_https_there_is_no_one_click_header_which_rfc_8058_asks_of_it() 
     assert "http://127.0.0.1:8480/u/abc" in body(message, "html")
 
 
+@pytest.mark.parametrize(
+    ("what", "colour"),
+    [(What.FIRED, "#b26a00"), (What.RESOLVED, "#2e7d32")],
+    ids=["a warning is amber", "an end is green, whatever it ends"],
+)
+def test_the_colour_says_whether_anything_is_still_wrong(what: What, colour: str) -> None:
+    assert f"border-top:5px solid {colour}" in body(made(notice(item(what=what))), "html")
+
+
 def test_without_any_link_a_mail_offers_none() -> None:
     message = made(notice(item(), links=Links()))
     assert message["List-Unsubscribe"] is None

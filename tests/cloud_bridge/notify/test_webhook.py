@@ -15,7 +15,7 @@ import pytest
 from cloud_bridge.alerts.model import What
 from cloud_bridge.alerts.notice import About
 from cloud_bridge.notify.errors import NotSent
-from cloud_bridge.notify.http import request
+from cloud_bridge.notify.http import LONGEST_WAIT_S, Answer, request, retry_after_s
 from cloud_bridge.notify.targets import webhook_target
 from cloud_bridge.notify.webhook import SCHEMA, Body, Webhook, signature
 from tests.cloud_bridge.notify.notices import HOSTILE, NOW, item, notice
@@ -211,6 +211,36 @@ async def test_a_server_that_does_not_answer_properly_is_tried_again(answer: byt
         with pytest.raises(NotSent) as caught:
             await channel(hook(port)).send(notice(item()))
     assert caught.value.again
+
+
+async def test_s24_what_a_server_repeats_of_a_request_is_in_no_reason_and_a_reason_is_short() -> None:
+    for answer in (
+        b"400 no /a-secret-path here\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n/a-secret",
+    ):
+        async with raw_server(answer + b"y" * 60_000) as port:
+            try:
+                await channel(hook(port, "/a-secret-path")).send(notice(item()))
+            except NotSent as error:
+                assert "secret" not in error.reason
+                assert len(error.reason) < 200
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("9" * 5000, id="a number of 5000 digits"),
+        pytest.param("Tue, 24 Nov " + "9" * 5000 + " 12:00:00 GMT", id="a year of 5000 digits"),
+        pytest.param("1 Jan 2000 00:00:00 +" + "9" * 5000, id="a zone of 5000 digits"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 -0000", id="the first year"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -9959", id="after the last year"),
+        pytest.param("-5", id="a time that was"),
+        pytest.param(", , ,", id="no word at all"),
+    ],
+)
+def test_s24_no_retry_after_makes_a_notice_wait_longer_than_an_hour(said: str) -> None:
+    waits_s = retry_after_s(Answer(503, {"retry-after": said}, b""), STAMP)
+    assert waits_s is None or 0 <= waits_s <= LONGEST_WAIT_S
 
 
 async def test_an_answer_that_breaks_off_after_its_status_counts() -> None:

@@ -91,6 +91,27 @@ def test_where_nothing_is_to_be_done_nothing_is_advised() -> None:
     assert "for the record" not in brief(said)
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        pytest.param(NOW + 60_000, "2 notifications of rack-1 not sent, since they are off until", id="while it lasts"),
+        pytest.param(NOW, "not sent, while they were off. They are on again.", id="at its end"),
+    ],
+)
+def test_a_digest_says_whether_notifications_are_still_off(until: int, said: str) -> None:
+    assert said in text(notice(item(), about=About.DIGEST, left_out=2, until=until))
+
+
+def test_words_of_ours_are_told_as_people_say_them_and_names_as_they_are() -> None:
+    (section,) = words(notice(item(details={"cause": "low_input_voltage", "group": "web_servers"}))).sections
+    assert section.details == (("Cause", "low input voltage"), ("Group", "web_servers"))
+
+
+def test_what_began_in_the_same_second_is_told_without_when_it_began() -> None:
+    (section,) = words(notice(item(onset_at=NOW - 999))).sections
+    assert section.when == "2026-11-24 13:00:00 CET"
+
+
 def test_a_mute_says_until_when_and_how_to_end_it() -> None:
     for said in (text(notice(item(), **MUTED)), brief(notice(item(), **MUTED))):
         assert "off until 2026-12-01 13:00:00 CET" in said

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cloud_bridge.alerts.notice import Notice
-from cloud_bridge.notify.errors import NotSent
+from cloud_bridge.notify.errors import REASON_CHARS, NotSent
 from cloud_bridge.notify.worker import QUEUE, Worker
 from tests.cloud_bridge.notify.notices import item, notice
 
@@ -131,4 +131,20 @@ async def test_who_no_longer_waits_is_not_sent_to() -> None:
     await first
     await worker.deliver(numbered(3))
     assert channel.sent == [f"{1:032x}", f"{3:032x}"]
+    await worker.close()
+
+
+def test_s6_a_reason_is_one_short_line_whatever_the_peer_said() -> None:
+    error = NotSent("550 no\r\nX: \x1b[31m\udc80\0 " + "a" * 100_000, again=False)
+    assert error.reason.isprintable()
+    assert len(error.reason) <= REASON_CHARS
+    assert str(error) == error.reason
+    assert error.reason.encode()
+
+
+async def test_a_channel_s_mistake_is_told_without_its_words_which_may_hold_a_target() -> None:
+    worker = Worker("a", Recording(answers=[ValueError("https://example.net/a-secret")]), 600)
+    with pytest.raises(NotSent, match="ValueError") as caught:
+        await worker.deliver(numbered(1))
+    assert "secret" not in caught.value.reason
     await worker.close()

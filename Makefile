@@ -25,7 +25,7 @@ demo: .venv/app
 
 test: lint
 	tests/peers/install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 faults: .venv/dev
 	FAULT_ROUNDS=$${FAULT_ROUNDS:-10} $(BIN)/python -m pytest -o timeout=0 tests/drivers/test_faults_table.py tests/gateway/test_faults.py

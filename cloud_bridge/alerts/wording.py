@@ -142,7 +142,7 @@ def time_text(at: int, zone: tzinfo) -> str:
 
 
 def moment(at: int, zone: tzinfo) -> datetime:
-    """In UTC on the last day of year 9999, which a gateway can name, and for which no zone east of Greenwich has room."""
+    """In UTC on the last day of year 9999, which a gateway can name: no zone east of Greenwich has room for it."""
     try:
         return datetime.fromtimestamp(at / 1000, zone)
     except (OverflowError, ValueError):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cloud_bridge.alerts.model import What
 from cloud_bridge.alerts.notice import Item, Notice, Series
-from cloud_bridge.alerts.wording import line, zone_of
+from cloud_bridge.alerts.wording import line, moment, zone_of
 
 WIDTH = 640
 PANEL = 150

@@ -16,7 +16,7 @@ import pytest
 from cloud_bridge.alerts import wording
 from cloud_bridge.alerts.delivery import Parcel, notice_id
 from cloud_bridge.alerts.model import Sighting
-from cloud_bridge.alerts.notice import Notice, Notification, State
+from cloud_bridge.alerts.notice import Notice, Notification, Series, State
 from cloud_bridge.alerts.terms import Channel, Directory
 from cloud_bridge.folder import Folder
 from cloud_bridge.notify.letter import letter
@@ -39,7 +39,8 @@ T = TypeVar("T")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "Pacific/Kiritimati", "America/Los_Angeles"])
 @pytest.mark.parametrize("at", [0, INSTANT_MAX], ids=["the first instant", "the last instant"])
 def test_s6_a_notice_is_made_of_any_instant_that_a_gateway_can_say(at: int, zone: str) -> None:
-    made = notice(item(at=at, onset_at=at), time_zone=zone)
+    readings = Series(label="rack-1", unit="%", points=((max(0, at - 60_000), 1.0), (at, 2.0)))
+    made = notice(item(at=at, onset_at=at), time_zone=zone, series=(readings,))
     assert wording.time_text(at, ZoneInfo(zone))[:4] in ("1969", "1970", "9999")
     assert wording.text(made)
     assert wording.brief(made)

@@ -93,7 +93,7 @@ async def test_a_notification_of_which_no_notice_can_be_made_keeps_no_other_from
             desk = ChannelDesk(1, settings, shared, compose, records, said.append)
             for number in range(1, 5):  # of one group: they would leave as one notice
                 desk.put(notification(f"n{number}", alert(str(number)), due_at=now_ms()))
-            desk.change(row, View(directory=Directory(channels={1: row}), mutes={}, unsubscribed=frozenset()))
+            desk.change(row, View(directory=Directory(channels={1: row}), unsubscribed=frozenset()))
             await records.until(lambda found: sum(one.state is State.SENT for one in found.values()) == 3)
             await desk.close()
     assert records.states["n2"].state is State.WAITING

@@ -92,8 +92,8 @@ def test_s23_the_link_in_the_notice_of_a_mute_turns_notifications_on_once(
 ) -> None:
     house.role(start)
     visitor = Visitor(house, start)
-    for _ in range(4):
-        house.tells("fan_fault", "fan_fault_cleared")
+    for fault in ("fan_fault", "site_wiring_fault", "avr_relay_fault", "ui_button_fault"):
+        house.tells(fault, f"{fault}_cleared")
     eventually(lambda: any("/turn-on/" in text_of(mail) for mail in post.all), "no notice that it is muted")
     (notice,) = [mail for mail in post.all if "/turn-on/" in text_of(mail)]
     found = re.search(rf"https://{HOST}/turn-on/\S+", text_of(notice))

@@ -22,7 +22,7 @@ from cloud_bridge.runtime.link_key import load_link_key
 from cloud_bridge.settings import CloudSettings
 from cloud_bridge.store.database import FILE_NAME
 from cloud_bridge.store.errors import StoreError
-from cloud_bridge.store.registry import alerting, reasons
+from cloud_bridge.store.registry import alerting, heard, reasons
 from cloud_bridge.store.registry.reasons import Reason
 from cloud_bridge.store.registry.registry import Registry
 from cloud_bridge.store.series import History
@@ -44,10 +44,10 @@ log = logging.getLogger(__name__)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What the dispatcher goes by; the fields as in standing.Standing. `at`: when the registry was looked at."""
+    """What the dispatcher goes by; the fields as in standing.Standing. `at`: when the registry was looked at. A
+    notification may be newer than it: what is of its making, such as a mute, is read from the registry."""
 
     directory: Directory
-    mutes: Mapping[int, Mute]
     unsubscribed: frozenset[tuple[str, int]]
     at: int = 0
 
@@ -73,7 +73,8 @@ class Composer:
         with self._registry.reading() as connection:
             found = alerting.find_alerts(connection, (alert for alert, _ in steps))
             told = reasons.steps_of(connection, steps)
-        items = tuple(self._with_link(parcel, *each, view) for each in _items(parcel, found, told, view.directory))
+            mutes = heard.all_mutes(connection) if any(one.about in _OF_MUTES for one in parcel) else {}
+        items = tuple(self._with_link(parcel, *each, mutes) for each in _items(parcel, found, told, view.directory))
         items = tuple(self._with_readings(item, found.get(item.alert), now) for item in items)
         first = parcel[0]
         owner = view.directory.owners.get(channel.owner or 0)
@@ -90,11 +91,11 @@ class Composer:
             time_zone=owner.time_zone if owner else "UTC",
             until=first.until,
             left_out=sum(one.left_out for one in parcel),
-            links=self._links(parcel, channel, view, now),
+            links=self._links(parcel, channel, mutes, now),
             series=self._series(items, found, channel),
         )
 
-    def _links(self, parcel: Parcel, channel: Channel, view: View, now: int) -> Links:
+    def _links(self, parcel: Parcel, channel: Channel, mutes: Mapping[int, Mute], now: int) -> Links:
         first = parcel[0]
         if self._key is None or first.about not in _LINKED:
             return Links()
@@ -102,18 +103,18 @@ class Composer:
         if first.policy is not None and channel.kind == "mail":
             leave = links.unsubscribe_url(self._public_url, self._key, channel.target, first.policy, now, channel.id)
         if len(parcel) == 1:
-            turn_on = self._turn_on(first, view)
+            turn_on = self._turn_on(first, mutes)
         return Links(unsubscribe=leave, turn_on=turn_on)
 
-    def _turn_on(self, one: Notification, view: View) -> str:
-        mute = view.mutes.get(one.device or 0)
+    def _turn_on(self, one: Notification, mutes: Mapping[int, Mute]) -> str:
+        mute = mutes.get(one.device or 0)
         if self._key is None or one.about not in _OF_MUTES or mute is None:
             return ""
         return links.turn_on_url(self._public_url, self._key, mute.id)
 
-    def _with_link(self, parcel: Parcel, one: Notification, item: Item, view: View) -> Item:
+    def _with_link(self, parcel: Parcel, one: Notification, item: Item, mutes: Mapping[int, Mute]) -> Item:
         """Of several devices that are muted each has its own."""
-        link = self._turn_on(one, view) if len(parcel) > 1 else ""
+        link = self._turn_on(one, mutes) if len(parcel) > 1 else ""
         return msgspec.structs.replace(item, do_this=f"Turn its notifications on again: {link}") if link else item
 
     def _series(self, items: tuple[Item, ...], found: Mapping[str, Alert], channel: Channel) -> tuple[Series, ...]:

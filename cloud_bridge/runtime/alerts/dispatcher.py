@@ -115,14 +115,14 @@ class Dispatcher:
     async def _keep_looking(self) -> None:
         while True:
             if self._view is not None:
-                await self._look_once(self._view)
+                await self._look_once()
             try:
                 async with asyncio.timeout(REFRESH_S):
                     await self._stale.wait()
             except TimeoutError:
                 continue
 
-    async def _look_once(self, view: View) -> None:
+    async def _look_once(self) -> None:
         self._stale.clear()
         # What is not recorded yet would look as if it still waited.
         if self._records:
@@ -134,7 +134,8 @@ class Dispatcher:
             self._tell_trouble(str(error))
             return
         recorded = {one.id for changed, _, _ in self._records for one in changed}
-        self.offer((one for one in waiting if one.id not in recorded | busy), view)
+        if self._view is not None:
+            self.offer((one for one in waiting if one.id not in recorded | busy), self._view)
 
     async def _keep_recording(self) -> None:
         while True:

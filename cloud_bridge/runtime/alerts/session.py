@@ -139,9 +139,7 @@ class Session:
 
     def _view(self) -> View:
         desk = self._desk
-        return View(
-            directory=desk.directory, mutes=dict(desk.mutes), unsubscribed=desk.unsubscribed, at=self._looked_at
-        )
+        return View(directory=desk.directory, unsubscribed=desk.unsubscribed, at=self._looked_at)
 
     def _look_at_registry(self, now: int) -> None:
         """What others changed in it: wishes, silences, mutes that a link ended, channels that never heard of what they

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from cloud_bridge.entries import cleaned_stamp
+from cloud_bridge.rows import GatewayRow
 from drivers.ups import clean_text
 from gateway.wire.messages import Hello, Lane, LaneRange
 
@@ -50,3 +51,12 @@ def live_from(hello: Hello | None, lane: Lane) -> Mapping[str, int]:
     """Where the connection's live records begin, by stream: what came before was in the outbox at its hello (S17)."""
     said = hello.lanes.get(lane) if hello else None
     return {said.stream: said.next} if said else {}
+
+
+def has_passed(gateway: GatewayRow) -> bool:
+    """Whether the events that were in its outbox at its hello are stored (S17)."""
+    said = gateway.hello.lanes.get(Lane.EVENTS) if gateway.hello else None
+    if said is None:
+        return True
+    stored = (row.through for row in gateway.streams if (row.lane, row.stream) == (Lane.EVENTS, said.stream))
+    return next(stored, 0) >= said.next - 1

@@ -10,8 +10,8 @@ from cloud_bridge.alerts.notice import About, Notification, State
 from cloud_bridge.alerts.settling import Outcome
 from cloud_bridge.alerts.standing import LATER, Decision, Mute, Told, Verdict
 from cloud_bridge.alerts.terms import Device
+from cloud_bridge.greeting import has_passed
 from cloud_bridge.rows import GatewayRow, StreamRow
-from cloud_bridge.runtime.alerts.session import has_passed
 from cloud_bridge.store.registry import alerting, heard, outcomes, people, reasons, untold
 from cloud_bridge.store.registry.alerting import Verb
 from cloud_bridge.store.registry.registry import Registry

@@ -25,22 +25,17 @@ from cloud_bridge.alerts.watch.incidents import members
 from cloud_bridge.alerts.watch.look import look
 from cloud_bridge.alerts.watch.planned import planned
 from cloud_bridge.alerts.watch.world import Heard, World
-from cloud_bridge.rows import EventFilter, EventRow, GatewayRow
+from cloud_bridge.greeting import has_passed
+from cloud_bridge.rows import EventFilter, EventRow
 from cloud_bridge.runtime.alerts.composing import View
+from cloud_bridge.runtime.alerts.lookout import Extent, Lookout
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.store.queue import BATCH, Queue, Queued
 from cloud_bridge.store.reader import Reader
-from cloud_bridge.store.registry import alerting, directory, heard, outcomes, people, pruning
+from cloud_bridge.store.registry import alerting, directory, heard, outcomes, pruning
 from cloud_bridge.store.registry.alerting import Asked, Verb
 from cloud_bridge.store.registry.registry import Registry
-from cloud_bridge.store.watching import looked
 from drivers.ups import CATALOGUE
-from gateway.wire.messages import Lane
-
-QUICK_S = 2.0
-"""How often it is looked at what changed: within the hold, so that an incident is found before its parts are told."""
-FULL_S = 60.0
-"""How often it is looked at everything."""
 
 FORGET_S = 3600.0
 """How often it is looked for what is over for too long to be kept."""
@@ -91,9 +86,8 @@ class Session:
         self._open_vault = open_vault
         self._offer = offer
         self._changed = changed
-        self._heard: Heard | None = None
-        self._units: dict[tuple[str, str], tuple[str, str]] = {}
-        self._quick_at = self._full_at = self._rested_at = self._escalate_at = self._forget_at = 0.0
+        self._lookout = Lookout(self._registry, self._reader)
+        self._rested_at = self._escalate_at = self._forget_at = 0.0
         self._may_resume = True
         self._resume_due: int | None = None
         self._at = 0
@@ -173,7 +167,7 @@ class Session:
     # --- work
 
     def due_at(self) -> int | None:
-        """When there is something to do though nobody rings; what is looked for every QUICK_S is not in it."""
+        """When there is something to do though nobody rings; what is looked for every lookout.QUICK_S is not in it."""
         return self._board.due_at()
 
     def work(self, reported: Collection[Sighting], *, count: int = BATCH, skip: Collection[int] = ()) -> None:
@@ -200,7 +194,7 @@ class Session:
             self._at = now
         self._take(reported, now, now, outcome)
         if any(row.is_outage for row in queued):
-            self._quick_at = 0.0
+            self._lookout.hurry()
         asked: list[Asked] = []
         if not queued:
             for gateway in over:
@@ -269,21 +263,18 @@ class Session:
         return [row.name for row in self._reader.gateways() if row.name in waiting and has_passed(row)]
 
     def _watch(self, now: int, outcome: Outcome) -> None:
-        at_s = time.monotonic()
-        everything = at_s >= self._full_at
-        if not everything and at_s < self._quick_at:
+        at_s, desk = time.monotonic(), self._desk
+        extent = self._lookout.due(at_s)
+        if extent is None:
             return
-        self._quick_at = at_s + QUICK_S
-        desk = self._desk
+        everything = extent is Extent.EVERYTHING
         if everything:
-            self._full_at = at_s + FULL_S
             desk.prune(self._board.alerts, now)
             self._forget(at_s, now)
-        self._heard = looked(self._reader, self._heard, everything=everything)
-        self._meet(self._heard)
-        for one in lost_ends.sightings(self._world(self._heard), now):
+        seen = self._lookout.look(extent)
+        for one in lost_ends.sightings(self._world(seen), now):
             self._take((one,), one.at, now, outcome)
-        world = self._world(self._heard)
+        world = self._world(seen)
         self._take(look(world, now), self._at, now, outcome)
         self._plan(planned(world, now))
         self._escalate(at_s, now, outcome)
@@ -326,21 +317,6 @@ class Session:
             self._may_resume = False
             self._settle(resumption.resumed(self._desk.standing(self._board.alerts), now), now, outcome)
         self._resume_due = resumption.due_at(self._desk.standing(self._board.alerts), now)
-
-    def _meet(self, seen: Heard) -> None:
-        """Units that the registry has not, or knows otherwise; the directory has them at the next look."""
-        spoken = {
-            (row.gateway, row.name): (row.identity.identity.serial or "", row.identity.identity.model or "")
-            if row.identity
-            else ("", "")
-            for row in seen.units.values()
-        }
-        new = [(*name, *said) for name, said in spoken.items() if self._units.get(name) != said]
-        if new:
-            with self._registry.writing(noticed=True) as connection:
-                for device in people.seen(connection, new):
-                    log.warning("device %s is another unit than before: it has no owner any more", device.label)
-            self._units = spoken
 
     # --- people
 
@@ -414,12 +390,3 @@ class Session:
                 yield self._board.take(one, self._received(event, now))
         if not queued:
             yield self._board.tick(now)
-
-
-def has_passed(gateway: GatewayRow) -> bool:
-    """Whether what was in the outbox at its hello is stored (S17)."""
-    said = gateway.hello.lanes.get(Lane.EVENTS) if gateway.hello else None
-    if said is None:
-        return True
-    stored = (row.through for row in gateway.streams if (row.lane, row.stream) == (Lane.EVENTS, said.stream))
-    return next(stored, 0) >= said.next - 1

@@ -23,6 +23,7 @@ from cloud_bridge.notify.errors import NotSent
 from cloud_bridge.notify.services import SERVICES
 from tests.cloud_bridge.notify.notices import HOSTILE, item, notice
 from tests.cloud_bridge.notify.peers import PATIENCE_S, web_server
+from tests.conftest import lacking
 
 AT_ONCE = 8
 """Threads of the process (apprise_child, which this process never imports)."""
@@ -99,14 +100,18 @@ async def test_s24_of_an_endless_answer_64_kib_are_read(process: AppriseProcess)
 
 def private_name() -> str:
     """A name that the rule of spelling takes and that this machine resolves to an address of its own."""
-    for name in (socket.gethostname(), "ip6-loopback"):
-        try:
-            found = {info[4][0] for info in socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)}
-        except OSError:
-            continue
-        if all(str(address).startswith(("127.", "10.", "172.", "192.168.", "::1", "fd", "fe80")) for address in found):
-            return name
-    pytest.skip("this machine has no name of its own in /etc/hosts")
+    names = [name for name in (socket.gethostname(), "ip6-loopback") if is_of_this_machine(name)]
+    if not names:
+        lacking("this machine has no name of its own in /etc/hosts")
+    return names[0]
+
+
+def is_of_this_machine(name: str) -> bool:
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)]
+    except OSError:
+        return False
+    return all(address.startswith(("127.", "10.", "172.", "192.168.", "::1", "fd", "fe80")) for address in found)
 
 
 async def test_s24_a_name_that_leads_to_this_machine_is_refused_when_the_plugin_connects() -> None:

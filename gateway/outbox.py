@@ -23,9 +23,9 @@ NOT_ACKNOWLEDGED_S = 10.0
 """A status that is not acknowledged for so long goes to disk; an SD card pays 16 KiB a commit
 (libraries.md)."""
 
-SAVE_EVERY_S = 180.0
-"""While nothing is acknowledged, status goes to disk so often. With eight units each minute would cost 88 MB a day
-(`make bench`, part disk): a commit dirties pages of the journal and of its index, however little is in it."""
+SAVE_EVERY_S = 300.0
+"""While nothing is acknowledged, status goes to disk so often. With eight units each minute would cost 88 MB a day, each
+third 54 (`make bench`, part disk): a commit dirties pages of the journal and of its index, however little is in it."""
 
 SAVE_FROM = 1024
 """So many unsaved records go sooner: memory is for UNSAVED_AT_MOST."""

@@ -246,7 +246,7 @@ def test_a_status_goes_to_disk_only_after_ten_seconds_without_an_answer() -> Non
     assert book.overdue(1000.0) == ()
 
 
-def test_without_any_answer_status_goes_to_disk_every_three_minutes() -> None:
+def test_without_any_answer_status_goes_to_disk_every_five_minutes() -> None:
     book = status()
     saves = []
     for second in range(560):
@@ -255,7 +255,7 @@ def test_without_any_answer_status_goes_to_disk_every_three_minutes() -> None:
             saves.append((second, len(entries)))
             book.saving(float(second))
             book.saved(A, entries)
-    assert saves == [(10, 11), (190, 180), (370, 180), (550, 180)]
+    assert saves == [(10, 11), (310, 300)]
 
 
 def test_much_status_without_any_answer_goes_to_disk_before_memory_is_full() -> None:

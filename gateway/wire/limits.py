@@ -77,3 +77,13 @@ LOST_AFTER_S = 90.0
 
 KEEP_ALIVE_S = 30
 """MQTT keep-alive of a gateway: paho notices a dead peer after twice that."""
+
+FIRMWARE_BYTES = 8 * 1024 * 1024
+"""Most bytes of an image; those that are known have a quarter to one MiB."""
+
+CHUNK_LEAST, CHUNK_MOST = 1024, 64 * 1024
+CHUNKS = 512
+"""Most chunks of an image: their digests are in a TUF targets file, 67 bytes each."""
+
+CHUNK_BYTES = 16 * 1024
+"""An image's chunk unless said otherwise: below every broker's limit (gateway-ota.md A4)."""

@@ -24,8 +24,8 @@ NOT_ACKNOWLEDGED_S = 10.0
 (libraries.md)."""
 
 SAVE_EVERY_S = 300.0
-"""While nothing is acknowledged, status goes to disk so often. With eight units each minute would cost 88 MB a day, each
-third 54 (`make bench`, part disk): a commit dirties pages of the journal and of its index, however little is in it."""
+"""While nothing is acknowledged, status goes to disk so often. With eight units each minute would cost twice as much
+(`make bench`, part disk): a commit dirties pages of the journal and of its index, however little is in it."""
 
 SAVE_FROM = 1024
 """So many unsaved records go sooner: memory is for UNSAVED_AT_MOST."""
@@ -166,6 +166,10 @@ class LaneBook:
         before SAVE_EVERY_S while nothing is acknowledged, unless there is much."""
         self._unsaved = dict.fromkeys(self._unsaved, now_s)
         self._save_at = now_s + SAVE_EVERY_S
+
+    def is_unheard(self, now_s: float) -> bool:
+        """Whether the disk was needed, since nothing was acknowledged, and nothing has been since."""
+        return now_s < self._save_at
 
     def unsaved(self) -> tuple[Entry, ...]:
         return tuple(self._held[number] for number in self._unsaved)

@@ -16,6 +16,10 @@ from gateway.wire.messages import StatusBody
 FULL_EVERY = timedelta(seconds=60)
 """A full status at least this often heals whatever a lost one left behind."""
 
+FULL_EVERY_UNHEARD = timedelta(minutes=5)
+"""While what is reported goes to disk, unheard: fulls are two thirds of what is written then, and the next connection
+begins with one."""
+
 DEADBANDS: Mapping[str, float] = MappingProxyType({reading.name: reading.deadband for reading in READINGS})
 
 _NUMBERS = frozenset(DEADBANDS)
@@ -44,15 +48,16 @@ def due(
     now_at: datetime,
     deadbands: Mapping[str, float] = DEADBANDS,
     full: bool = False,
+    full_every: timedelta = FULL_EVERY,
 ) -> tuple[StatusBody | None, Reported]:
     """(what to send, if anything, and what counts as reported then).
 
-    Everything at first, when `full` asks for it (after a reconnect), and every FULL_EVERY; else what changed:
+    Everything at first, when `full` asks for it (after a reconnect), and each `full_every`; else what changed:
     numbers by their deadband, from `deadbands` or their default, everything else at once. A number is
     compared with the one that was sent last, so that one at the edge of its deadband does not chatter.
     """
     values = _values(snapshot)
-    if last is None or full or not timedelta(0) <= now_at - last.full_at < FULL_EVERY:
+    if last is None or full or not timedelta(0) <= now_at - last.full_at < full_every:
         body = StatusBody(full=True, values=_raw(values | _times(snapshot)))
         return body, Reported(values=values, full_at=now_at)
     changed = {

@@ -163,7 +163,8 @@ class Account:
 
     def _report(self, snapshot: Snapshot) -> None:
         now_at = self._clock.utc()
-        body, self._reported = report.due(self._reported, snapshot, now_at, self._deadbands, self._tell_all)
+        every = report.FULL_EVERY_UNHEARD if self._outbox.is_unheard() else report.FULL_EVERY
+        body, self._reported = report.due(self._reported, snapshot, now_at, self._deadbands, self._tell_all, every)
         self._tell_all = False
         if body is not None:
             self._outbox.status([records.record(Kind.STATUS, self._clock.stamp(), self.name, body)])

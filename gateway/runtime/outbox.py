@@ -87,6 +87,10 @@ class Outbox:
             self.books[Lane.STATUS].append(raw, self._loop.time())
         self.changed()
 
+    def is_unheard(self) -> bool:
+        """Whether status goes to disk since nobody acknowledges it."""
+        return self.books[Lane.STATUS].is_unheard(self._loop.time())
+
     def remember(self, unit: str, state: bytes) -> None:
         """Keep a state that led to no event with the next commit, never ahead of events that are still
         owed."""

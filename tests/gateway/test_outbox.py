@@ -258,6 +258,17 @@ def test_without_any_answer_status_goes_to_disk_every_five_minutes() -> None:
     assert saves == [(10, 11), (310, 300)]
 
 
+def test_status_is_unheard_from_its_first_save_to_the_next_acknowledgement() -> None:
+    book = status()
+    book.append(b"x", 0.0)
+    assert not book.is_unheard(9.0)
+    book.saving(10.0)
+    assert book.is_unheard(11.0)
+    sent(book)
+    book.acknowledged(ack(1))
+    assert not book.is_unheard(12.0)
+
+
 def test_much_status_without_any_answer_goes_to_disk_before_memory_is_full() -> None:
     book = status()
     most = 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.ups import READINGS, Cause, Flag, OutletGroup, Snapshot, State, TestStatus
 from drivers.ups import TestResult as Result
-from gateway.report import DEADBANDS, Reported, due
+from gateway.report import DEADBANDS, FULL_EVERY_UNHEARD, Reported, due
 from gateway.wire.codec import decode, encode
 from gateway.wire.messages import StatusBody
 from gateway.wire.status import merge_status
@@ -77,6 +77,13 @@ def test_nothing_changed_is_not_reported_until_a_minute_is_over(calm: Reported) 
     assert body is not None
     assert body.full
     assert due(reported, changed(119), after(119))[0] is None
+
+
+def test_while_nobody_hears_it_everything_is_told_every_five_minutes(calm: Reported) -> None:
+    assert due(calm, changed(299.9), after(299.9), full_every=FULL_EVERY_UNHEARD)[0] is None
+    body, _ = due(calm, changed(300), after(300), full_every=FULL_EVERY_UNHEARD)
+    assert body is not None
+    assert body.full
 
 
 def test_a_reconnect_asks_for_all(calm: Reported) -> None:

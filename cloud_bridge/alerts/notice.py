@@ -71,8 +71,8 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """`id`: the notification's, the same at every try. `title`: one line. `to`: the owner's name. `until`: of a mute.
-    `policy`: its name, by which the recipient knows why this came."""
+    """`id`: the notification's, the same at every try. `title`: one line. `to`: the owner's name. `until`: of a mute;
+    `mutes_critical`: mutes hold back criticals too. `policy`: its name, by which the recipient knows why this came."""
 
     id: str
     about: About
@@ -87,6 +87,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
     links: Links = Links()
     series: tuple[Series, ...] = ()
+    mutes_critical: bool = False
 
 
 class State(StrEnum):

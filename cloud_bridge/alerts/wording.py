@@ -249,9 +249,14 @@ def _lead(notice: Notice, zone: tzinfo) -> Iterable[str]:
     until = f" until {time_text(notice.until, zone)}" if notice.until is not None else ""
     match notice.about:
         case About.MUTED:
+            rest = (
+                "Critical ones are held back too. Notifications come back by themselves."
+                if notice.mutes_critical
+                else "Critical ones still come. The others come back by themselves."
+            )
             yield (
-                f"There were so many notifications of {device} that they are off{until}. They come back by themselves. "
-                "Its events are still recorded."
+                f"There were so many notifications of {device} that they are off{until}. {rest} "
+                "Events are still recorded."
             )
         case About.DIGEST:
             is_back = notice.until is None or notice.until <= notice.at

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
-from cloud_bridge.alerts.conditions import OUTAGE
+from cloud_bridge.alerts.attempt import Failure, attempt_all
+from cloud_bridge.alerts.conditions import OUTAGE, kind_of
 from cloud_bridge.alerts.model import Alert, Kind, Seen, Sighting, digest
 from cloud_bridge.alerts.outage import critical_at
 from cloud_bridge.alerts.watch.readings import fresh_at, state, value
 from cloud_bridge.alerts.watch.world import World, ended
 from cloud_bridge.rows import UnitRow
-from drivers.ups import BEGUN_BY, KEPT_BY, Flag, State
+from drivers.ups import BEGUN_BY, KEPT_BY, Flag, OutletGroup, State
 
 SETTLES_S = 15.0
 """A status is taken at its word after this: the event of an end travels beside it, and a gateway holds the end of a
 fault for 10 s at most."""
 
-COMMUNICATION, BYPASS = "communication_lost", "bypass"
+COMMUNICATION, BYPASS, OUTLETS_OFF = "communication_lost", "bypass", "outlet_group_off"
 
 
-def sightings(world: World, now: int) -> Iterator[Sighting]:
+def sightings(world: World, now: int) -> Iterator[Sighting | Failure]:
     """Of a unit's open alerts those that its newest status contradicts. Their `at` is what the board is to take them
-    at, though it is past: time made nothing worse of what was over."""
+    at, though it is past: time made nothing worse of what was over. What a status holds stops no other unit's."""
     for alert in world.open.values():
         row = world.heard.units.get(alert.subject.name)
         if alert.subject.kind is Kind.UNIT and row is not None:
-            at = _read_at(world, alert, row, now)
-            if at is not None:
-                yield from _ends(world, alert, row, at)
+            yield from attempt_all(f"lost ends of {alert.subject.name}", partial(_of_alert, world, alert, row, now))
+
+
+def _of_alert(world: World, alert: Alert, row: UnitRow, now: int) -> Iterator[Sighting]:
+    at = _read_at(world, alert, row, now)
+    if at is None:
+        return
+    if alert.condition == OUTAGE:
+        yield from _of_outage(world, alert, row, at)
+    elif _is_over(alert.condition, row):
+        yield ended(alert, at)
 
 
 def _read_at(world: World, alert: Alert, row: UnitRow, now: int) -> int | None:
@@ -45,21 +55,29 @@ def _read_at(world: World, alert: Alert, row: UnitRow, now: int) -> int | None:
 
 def _age_ms(row: UnitRow) -> int:
     """By how much the oldest part was read before the newest."""
-    newest, oldest = value(row, "at", datetime), value(row, "full_at", datetime)
+    newest, oldest = _instant(row, "at"), _instant(row, "full_at")
     return 0 if newest is None or oldest is None else max(0, round((newest - oldest).total_seconds() * 1000))
 
 
-def _ends(world: World, alert: Alert, row: UnitRow, at: int) -> Iterator[Sighting]:
-    if alert.condition == OUTAGE:
-        yield from _of_outage(world, alert, row, at)
-    elif _is_over(alert.condition, row):
-        yield ended(alert, at)
+def _instant(row: UnitRow, name: str) -> datetime | None:
+    """One without a zone is none."""
+    at = value(row, name, datetime)
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def _is_over(condition: str, row: UnitRow) -> bool:
     if condition == BYPASS:
         return state(row) is State.ONLINE
+    if kind_of(condition) == OUTLETS_OFF:
+        return _is_fed(condition.partition(":")[2], row)
     return condition == COMMUNICATION or (condition in BEGUN_BY and _is_cleared(condition, row))
+
+
+def _is_fed(group: str, row: UnitRow) -> bool:
+    """Whether the outlet group of this number is on. What a unit without output, or of unknown state, says of its
+    outlets is no news of them: its gateway goes by the same (apc-modbus.md 7.3)."""
+    outlets = value(row, "switched_outlets", tuple[OutletGroup, ...]) or ()
+    return state(row) not in (None, State.OFF) and any(each.on for each in outlets if str(each.index) == group)
 
 
 def _of_outage(world: World, alert: Alert, row: UnitRow, at: int) -> Iterator[Sighting]:

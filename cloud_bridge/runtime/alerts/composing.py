@@ -58,6 +58,7 @@ class Composer:
     def __init__(self, settings: CloudSettings, registry: Registry) -> None:
         self._registry = registry
         self._public_url = settings.public_url
+        self._mutes_critical = settings.alerts.mute_critical
         self._key = _link_key(settings)
         self._telemetry = settings.data / FILE_NAME
         self._history: History | None = None
@@ -93,6 +94,7 @@ class Composer:
             left_out=sum(one.left_out for one in parcel),
             links=self._links(parcel, channel, mutes, now),
             series=self._series(items, found, channel),
+            mutes_critical=self._mutes_critical,
         )
 
     def _links(self, parcel: Parcel, channel: Channel, mutes: Mapping[int, Mute], now: int) -> Links:

@@ -20,14 +20,14 @@ from cloud_bridge.alerts.replay import Condition, by_condition, merged
 from cloud_bridge.alerts.settling import GROUPS_FOR_MS, Desk, Outcome, with_covers
 from cloud_bridge.alerts.standing import LATER, Planned
 from cloud_bridge.alerts.terms import Terms
-from cloud_bridge.alerts.watch import lost_ends
 from cloud_bridge.alerts.watch.incidents import members
-from cloud_bridge.alerts.watch.look import look
+from cloud_bridge.alerts.watch.look import look, look_for_lost_ends
 from cloud_bridge.alerts.watch.planned import planned
 from cloud_bridge.alerts.watch.world import Heard, World
 from cloud_bridge.greeting import has_passed
 from cloud_bridge.rows import EventFilter, EventRow
 from cloud_bridge.runtime.alerts.composing import View
+from cloud_bridge.runtime.alerts.failing import Failing
 from cloud_bridge.runtime.alerts.lookout import Extent, Lookout
 from cloud_bridge.runtime.clock import now_ms
 from cloud_bridge.store.queue import BATCH, Queue, Queued
@@ -87,6 +87,7 @@ class Session:
         self._offer = offer
         self._changed = changed
         self._lookout = Lookout(self._registry, self._reader)
+        self._failing = Failing()
         self._rested_at = self._escalate_at = self._forget_at = 0.0
         self._may_resume = True
         self._resume_due: int | None = None
@@ -263,7 +264,8 @@ class Session:
         return [row.name for row in self._reader.gateways() if row.name in waiting and has_passed(row)]
 
     def _watch(self, now: int, outcome: Outcome) -> None:
-        at_s, desk = time.monotonic(), self._desk
+        """What fails to decide stops nothing that comes after it; what fails to be written stops all of it."""
+        at_s, desk, failing = time.monotonic(), self._desk, self._failing
         extent = self._lookout.due(at_s)
         if extent is None:
             return
@@ -272,14 +274,19 @@ class Session:
             desk.prune(self._board.alerts, now)
             self._forget(at_s, now)
         seen = self._lookout.look(extent)
-        for one in lost_ends.sightings(self._world(seen), now):
+        lost = look_for_lost_ends(self._world(seen), now)
+        for one in lost.sightings:
             self._take((one,), one.at, now, outcome)
         world = self._world(seen)
-        self._take(look(world, now), self._at, now, outcome)
-        self._plan(planned(world, now))
-        self._escalate(at_s, now, outcome)
+        found = look(world, now)
+        failing.note([*lost.failures, *found.failures])
+        self._take(found.sightings, self._at, now, outcome)
+        self._plan(failing.tried("planned work", lambda: planned(world, now), desk.planned))
+        self._escalate(at_s, now, outcome, everything=everything)
         self._resume(now, outcome, everything=everything)
-        desk.digest(flood.digests(desk.standing(self._board.alerts), now), outcome)
+        standing = desk.standing(self._board.alerts)
+        desk.digest(failing.tried("digests of mutes", lambda: flood.digests(standing, now), ()), outcome)
+        failing.looked(everything=everything)
 
     def _forget(self, at_s: float, now: int) -> None:
         """What is over for long, now and then; sooner where much of it is left."""
@@ -304,19 +311,26 @@ class Session:
         self._may_resume = self._may_resume or work != self._desk.planned
         self._desk.planned = work
 
-    def _escalate(self, at_s: float, now: int, outcome: Outcome) -> None:
+    def _escalate(self, at_s: float, now: int, outcome: Outcome, *, everything: bool) -> None:
         wishes = self._desk.directory
-        if at_s >= self._escalate_at and (wishes.routes or any(each.escalation for each in wishes.policies.values())):
+        if not (wishes.routes or any(each.escalation for each in wishes.policies.values())):
+            return
+        if everything or at_s >= self._escalate_at:
             self._escalate_at = at_s + ESCALATE_S
-            self._settle(escalation.escalations(self._desk.standing(self._board.alerts), now), now, outcome)
+            standing = self._desk.standing(self._board.alerts)
+            due = self._failing.tried("escalation", lambda: escalation.escalations(standing, now), ())
+            self._settle(due, now, outcome)
 
     def _resume(self, now: int, outcome: Outcome, *, everything: bool) -> None:
         """What was withheld, once what withheld it may be over."""
         over = self._resume_due is not None and now >= self._resume_due
         if self._desk.withheld and (everything or over or self._may_resume):
             self._may_resume = False
-            self._settle(resumption.resumed(self._desk.standing(self._board.alerts), now), now, outcome)
-        self._resume_due = resumption.due_at(self._desk.standing(self._board.alerts), now)
+            before = self._desk.standing(self._board.alerts)
+            resumed = self._failing.tried("resumption", lambda: resumption.resumed(before, now), ())
+            self._settle(resumed, now, outcome)
+        after = self._desk.standing(self._board.alerts)
+        self._resume_due = self._failing.tried("time of resumption", lambda: resumption.due_at(after, now), None)
 
     # --- people
 

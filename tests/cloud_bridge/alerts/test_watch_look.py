@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from time import process_time
 
 import msgspec
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from cloud_bridge.alerts.board import Board
 from cloud_bridge.alerts.conditions import CONDITIONS, kind_of
 from cloud_bridge.alerts.model import TOLD, Change, Kind, Phase, Seen, Sighting, Subject, What
-from cloud_bridge.alerts.terms import Device, Terms
-from cloud_bridge.alerts.watch.look import look
+from cloud_bridge.alerts.terms import Device, Rule, Terms
+from cloud_bridge.alerts.watch.look import WATCHERS
+from cloud_bridge.alerts.watch.look import look as look_at
 from cloud_bridge.alerts.watch.past import UnitPast
 from cloud_bridge.alerts.watch.world import World, ended
 from cloud_bridge.rows import GatewayRow, IngestRow, UnitRow
@@ -100,19 +102,28 @@ def worlds(draw: st.DrawFn) -> World:
     )
 
 
+def look(seen: World, now: int) -> list[Sighting]:
+    """What all of them say, none of which fails."""
+    found = look_at(seen, now)
+    assert found.failures == []
+    return found.sightings
+
+
 def take(board: Board, sightings: list[Sighting], now: int = NOW) -> list[Change]:
     return [change for sighting in sightings for change in board.take(sighting, now)]
 
 
 @given(worlds())
 def test_looking_again_changes_nothing(seen: World) -> None:
+    """But for an incident that grows by what the first look made critical: it is as bad as the worst it lists."""
     board = Board(TERMS, seen.alerts.values())
-    take(board, look(seen, NOW))
-    again = World(heard=seen.heard, directory=seen.directory, alerts=board.alerts)
-    after = look(again, NOW)
+    worse = {change.alert.subject.kind for change in take(board, look(seen, NOW)) if change.what is What.GREW}
+    after = look(World(heard=seen.heard, directory=seen.directory, alerts=board.alerts), NOW)
     opened = {(each.subject, each.condition) for each in board.alerts.values()}
     assert {(each.subject, each.condition) for each in after if each.seen is Seen.BEGAN} <= opened
-    assert take(board, look(msgspec.structs.replace(again, alerts=board.alerts), NOW)) == []
+    grown = {(change.what, change.alert.condition) for change in take(board, after)}
+    assert grown <= ({(What.GREW, "site_outage")} if Kind.UNIT in worse else set())
+    assert take(board, look(World(heard=seen.heard, directory=seen.directory, alerts=board.alerts), NOW)) == []
 
 
 @given(worlds())
@@ -311,3 +322,67 @@ def test_a_full_look_at_a_thousand_units_takes_well_under_a_second() -> None:
     found = look(seen, NOW)
     assert process_time() - began_s < 0.8
     assert len(found) > 10_000
+
+
+BUSY = rule(id=7, name="busy", for_s=0)
+LOW = rule(id=9, name="low", reading="charge_pct", above=False, limit=50.0, clear=None, for_s=0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(rule(id=8, name="worse", limit="80"), id="a limit of a wrong type"),
+        pytest.param(rule(id=8, name="worse", scope=None), id="no scope"),
+        pytest.param(rule(id=8, name="worse", for_s="soon"), id="a time that is none"),
+    ],
+)
+def test_a_rule_that_fails_is_named_and_stops_no_other_rule_and_no_watcher(bad: Rule) -> None:
+    known = directory([device(test_every_days=1)], [BUSY, bad, LOW])
+    found = look_at(
+        world([unit(load_pct=99.0, charge_pct=10)], known=known, first_seen={UNIT: ago(9e6)}),
+        NOW,
+    )
+    assert {condition for _, condition, _ in said(found.sightings)} == {
+        "reading_out_of_range:7",
+        "reading_out_of_range:9",
+        "self_test_overdue",
+    }
+    (failure,) = found.failures
+    assert failure.who == 'rule "worse" (id 8)'
+    assert "Error: " in failure.why
+    assert ".py:" in failure.why
+
+
+def test_a_rule_that_fails_for_its_open_alert_alone_stops_not_the_end_of_another() -> None:
+    """The unit is silent, so that no reading is judged."""
+    known = directory([device()], [rule(id=8, name="worse", scope=None), rule(enabled=False)])
+    held = [alert("reading_out_of_range:7"), alert("reading_out_of_range:8"), alert("reading_out_of_range:5")]
+    found = look_at(world([unit(age_s=1000.0)], known=known, alerts=held), NOW)
+    ends = {condition for _, condition, what in said(found.sightings) if what == "ended"}
+    assert ends == {"reading_out_of_range:7", "reading_out_of_range:5"}
+    assert [failure.who for failure in found.failures] == ['rule "worse" (id 8)']
+
+
+def test_a_watcher_that_fails_is_named_and_stops_no_other() -> None:
+    """A wish for tests that is no number of days."""
+    known = directory([device(test_every_days="often", warranty_until=date(2026, 11, 1))], [BUSY])
+    found = look_at(world([unit(load_pct=99.0)], known=known, first_seen={UNIT: ago(9e6)}), NOW)
+    assert {condition for _, condition, _ in said(found.sightings)} == {"reading_out_of_range:7", "warranty_expires"}
+    assert [failure.who for failure in found.failures] == ["watcher tests"]
+
+
+def test_where_nothing_can_be_seen_every_watcher_fails_by_itself() -> None:
+    """A directory without devices, sites and rules, not even none."""
+    nothing = msgspec.structs.replace(directory(), devices=None, sites=None, rules=None)
+    found = look_at(world([unit(load_pct=99.0)], known=nothing), NOW)
+    names = [failure.who.removeprefix("watcher ") for failure in found.failures]
+    assert {"dark", "sites", "thresholds", "dates", "tests"} <= set(names) <= set(WATCHERS)
+    assert len(names) == len(set(names))
+
+
+def test_s6_what_is_said_of_a_failure_is_one_line_of_printable_characters_with_a_limit() -> None:
+    known = directory([device()], [rule(name="busy\x1b[31m\n" * 50, limit="\r\n\x1b" * 500)])
+    (failure,) = look_at(world([unit(load_pct=99.0)], known=known), NOW).failures
+    assert failure.who.isprintable()
+    assert failure.why.isprintable()
+    assert len(failure.who + failure.why) <= 400

@@ -9,15 +9,15 @@ import pytest
 
 from cloud_bridge.alerts.board import Board
 from cloud_bridge.alerts.conditions import sightings
-from cloud_bridge.alerts.model import Change, What
+from cloud_bridge.alerts.model import Change, Kind, Subject, What
 from cloud_bridge.alerts.terms import Terms
-from cloud_bridge.alerts.watch import lost_ends
+from cloud_bridge.alerts.watch.look import look_for_lost_ends
 from cloud_bridge.alerts.watch.world import Full, World
 from cloud_bridge.rows import UnitRow
 from drivers.ups import CATALOGUE, Flag, Identity, Severity
 from gateway.wire.messages import IdentityBody, Scalar
 from tests.cloud_bridge.alerts.boards import event
-from tests.cloud_bridge.alerts.worlds import NOW, UNIT, ago, unit, world
+from tests.cloud_bridge.alerts.worlds import NOW, UNIT, ago, alert, unit, world
 
 WELL: dict[str, Any] = {"state": "online", "flags": []}
 
@@ -41,7 +41,9 @@ def seen(board: Board, row: UnitRow, *, full: int = 90, full_age_s: float = 30, 
 
 def ends(board: Board, looked: World) -> list[Change]:
     """As the role does it: what is seen first, then what time alone changes."""
-    changes = [change for one in lost_ends.sightings(looked, NOW) for change in board.take(one, one.at)]
+    found = look_for_lost_ends(looked, NOW)
+    assert found.failures == []
+    changes = [change for one in found.sightings for change in board.take(one, one.at)]
     return changes + board.tick(NOW + 10_000)
 
 
@@ -128,6 +130,45 @@ def test_a_unit_that_answers_is_lost_no_more_and_one_that_is_online_is_not_in_by
     assert said(ends(board, seen(board, unit(**WELL))))[-1] == "resolved"
 
 
+def outlets(*groups: tuple[int, bool | None]) -> list[dict[str, Any]]:
+    return [{"index": index, **({} if on is None else {"on": on})} for index, on in groups]
+
+
+def test_an_outlet_group_that_is_on_by_the_status_is_off_no_more_and_the_other_one_stays() -> None:
+    board = Board(Terms(critical_after_s=86_400))
+    for number, group in enumerate((1, 2), start=1):
+        for one in sightings(event("outlet_group_off", number, ago(120), details={"group": group})):
+            board.take(one, ago(120))
+    changes = ends(board, seen(board, unit(**WELL, switched_outlets=outlets((1, False), (2, True)))))
+    assert said(changes)[-1] == "resolved"
+    assert (changes[-1].alert.condition, changes[-1].alert.stage) == ("outlet_group_off:2", "outlet_group_on")
+    assert [alert.condition for alert in board.alerts.values()] == ["outlet_group_off:1"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"switched_outlets": outlets((2, False))}, id="it is off"),
+        pytest.param({"switched_outlets": outlets((2, None))}, id="whether it is on is unknown"),
+        pytest.param({"switched_outlets": outlets((1, True), (12, True))}, id="other groups are on"),
+        pytest.param({}, id="no outlets are told"),
+        pytest.param({"switched_outlets": []}, id="it has none any more"),
+        pytest.param({"switched_outlets": "on"}, id="what is told are no outlets"),
+        pytest.param({"main_outlet": {"index": 2, "on": True}}, id="the main group is no switched one"),
+        pytest.param({"state": "off", "switched_outlets": outlets((2, True))}, id="the whole output is off"),
+        pytest.param({"state": None, "switched_outlets": outlets((2, True))}, id="the unit's state is unknown"),
+    ],
+)
+def test_an_outlet_group_that_may_be_off_stays_off(values: dict[str, Any]) -> None:
+    board = told("outlet_group_off", group=2)
+    assert ends(board, seen(board, unit(**(WELL | values)))) == []
+
+
+def test_an_outlet_group_of_which_the_event_said_no_number_ends_by_its_event_alone() -> None:
+    board = told("outlet_group_off")
+    assert ends(board, seen(board, unit(**WELL, switched_outlets=outlets((0, True), (1, True))))) == []
+
+
 @pytest.mark.parametrize(
     ("values", "more"),
     [
@@ -151,7 +192,7 @@ def test_what_may_not_be_over_goes_on(values: dict[str, Any], more: dict[str, An
     board = told("on_battery", since_s=60)
     board.tick(ago(50))
     looked = seen(board, unit(**values), **more)
-    assert list(lost_ends.sightings(looked, NOW)) == []
+    assert look_for_lost_ends(looked, NOW) == ([], [])
 
 
 def test_one_that_waits_for_its_backlogs_end_is_left_to_it() -> None:
@@ -169,3 +210,25 @@ def test_the_real_end_that_comes_late_changes_nothing_more() -> None:
     assert board.take(late, NOW + 20_000) == []
     (anew,) = sightings(event("fan_fault", 100, NOW))
     assert said(board.take(anew, NOW + 30_000)) == ["fired"]
+
+
+def test_an_instant_without_a_zone_is_none() -> None:
+    """S6: it is a gateway's word, and can't be compared with the others."""
+    board = told("fan_fault")
+    odd = unit(**WELL, at="2026-11-24T02:30:54Z", full_at="2026-11-24T02:29:50")
+    assert said(ends(board, seen(board, odd)))[-1] == "resolved"
+
+
+def test_a_unit_whose_status_can_t_be_judged_stops_no_other_unit_s_end() -> None:
+    board = told("fan_fault")
+    (good,) = board.alerts.values()
+    bad = alert("fan_fault", Subject(Kind.UNIT, "pi/rack-0"), record=1, changed_at="lately")
+    looked = world([unit("pi/rack-0", **WELL), unit(**WELL)], alerts=[bad, good])
+    full = dict.fromkeys((UNIT, "pi/rack-0"), Full(record=90, received_at=ago(30)))
+    found = look_for_lost_ends(
+        msgspec.structs.replace(looked, heard=msgspec.structs.replace(looked.heard, full=full)), NOW
+    )
+    assert [str(one.subject) for one in found.sightings] == [f"unit:{UNIT}"]
+    (failure,) = found.failures
+    assert failure.who == "lost ends of pi/rack-0"
+    assert failure.why.startswith("TypeError: ")

@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 
 from cloud_bridge.alerts.model import Alert, Phase, Seen, Sighting
 from cloud_bridge.alerts.terms import Rule, Scope
-from cloud_bridge.alerts.watch.thresholds import sightings
+from cloud_bridge.alerts.watch import thresholds
 from cloud_bridge.alerts.watch.world import World
 from drivers.ups import Severity
 from tests.cloud_bridge.alerts.worlds import NOW, UNIT, ago, alert, device, directory, gateway, rule, said, unit, world
 
 BUSY = "reading_out_of_range:7"
+
+
+def sightings(seen: World, now: int) -> list[Sighting]:
+    """What the rules say, none of which fails."""
+    said_ = list(thresholds.sightings(seen, now))
+    found = [each for each in said_ if isinstance(each, Sighting)]
+    assert found == said_
+    return found
 
 
 def look(

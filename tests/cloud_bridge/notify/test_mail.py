@@ -153,6 +153,21 @@ def test_the_mail_of_a_mute_has_the_link_that_ends_it() -> None:
     assert "2026-12-01 13:00:00 CET" in body(message, "plain")
 
 
+@pytest.mark.parametrize(
+    ("mutes_critical", "told", "untold"),
+    [
+        pytest.param(False, "Critical ones still come.", "held back", id="criticals break through"),
+        pytest.param(True, "Critical ones are held back too.", "still come", id="criticals are muted too"),
+    ],
+)
+def test_s22_the_mail_of_a_mute_says_whether_criticals_still_come(mutes_critical: bool, told: str, untold: str) -> None:
+    message = made(notice(item(), about=About.MUTED, mutes_critical=mutes_critical))
+    for kind in ("plain", "html"):
+        said = " ".join(body(message, kind).split())
+        assert told in said
+        assert untold not in said
+
+
 # the picture
 
 

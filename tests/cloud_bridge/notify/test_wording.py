@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +117,26 @@ def test_a_mute_says_until_when_and_how_to_end_it() -> None:
     for said in (text(notice(item(), **MUTED)), brief(notice(item(), **MUTED))):
         assert "off until 2026-12-01 13:00:00 CET" in said
         assert "https://ups.example.net/on/x" in said
+
+
+@pytest.mark.parametrize(
+    ("mutes_critical", "told", "untold"),
+    [
+        pytest.param(False, "Critical ones still come.", "held back", id="criticals break through"),
+        pytest.param(True, "Critical ones are held back too.", "still come", id="criticals are muted too"),
+    ],
+)
+def test_s22_a_mute_says_whether_criticals_still_come(mutes_critical: bool, told: str, untold: str) -> None:
+    muted = notice(item(), **MUTED, mutes_critical=mutes_critical)
+    for said in (text(muted), brief(muted)):
+        assert told in said
+        assert untold not in said
+
+
+def test_a_notice_from_before_it_said_so_is_of_a_mute_that_lets_criticals_through() -> None:
+    kept = msgspec.json.decode(msgspec.json.encode(notice(item(), **MUTED)))
+    del kept["mutes_critical"]
+    assert msgspec.convert(kept, Notice) == notice(item(), **MUTED)
 
 
 def test_times_are_told_in_the_reader_s_zone_in_summer_and_in_winter() -> None:

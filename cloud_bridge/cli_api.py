@@ -131,7 +131,7 @@ def openapi() -> None:
 def _until(each: TokenShown) -> str:
     if each.revoked_at:
         return f"revoked {_day(each.revoked_at)}"
-    return _day(each.expires_at) if each.expires_at else "it is revoked"
+    return _day(each.expires_at) if each.expires_at else "without end"
 
 
 def _day(at: datetime | None) -> str:

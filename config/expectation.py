@@ -98,7 +98,7 @@ def _values(info: inspect.EnumType | inspect.LiteralType) -> list[str]:
 
 def _range(info: inspect.IntType | inspect.FloatType) -> str:
     bounds = (("above", info.gt), ("from", info.ge), ("below", info.lt), ("to", info.le))
-    said = [f"{word} {limit:g}" for word, limit in bounds if limit is not None]
+    said = [f"{word} {limit:.12g}" for word, limit in bounds if limit is not None]
     return "".join(f" {each}" for each in said)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -67,6 +67,8 @@ class _Match:
             yield from self._keys(node, type_, path)
             yield from self._fields(node, node.value, type_, path)
         elif issubclass(kind, Mapping) and arguments:
+            if get_origin(arguments[0]) is Literal:
+                yield from self._unknown(node, [str(each) for each in get_args(arguments[0])], path)
             for key, child in node.fields.items():
                 yield from self.problems(child, arguments[1], _inside(path, key))
         elif issubclass(kind, Sequence | set | frozenset) and _uniform(arguments):
@@ -76,6 +78,9 @@ class _Match:
     def _keys(self, node: Node, type_: Any, path: str) -> Iterator[Problem]:
         tag = (get_origin(type_) or type_).__struct_config__.tag_field
         allowed = [field.encode_name for field in msgspec.structs.fields(type_)] + ([tag] if tag else [])
+        yield from self._unknown(node, allowed, path)
+
+    def _unknown(self, node: Node, allowed: Sequence[str], path: str) -> Iterator[Problem]:
         for key, place in node.keys.items():
             if key not in allowed:
                 near = did_you_mean(key, allowed) or f"; allowed here: {', '.join(allowed)}"

@@ -109,7 +109,11 @@ def _explained(event: Heard) -> Iterator[str]:
 def _reading(name: str, value: Scalar) -> str:
     """As people say it: `battery charge 31.5 %`."""
     known = _KNOWN.get(name)
-    if known is None or isinstance(value, str | bool) or value is None:
+    if isinstance(value, str | bool) or value is None:
+        return f"{name} {value}".replace("_", " ")
+    if known is None and name.endswith("_s"):
+        return f"{name.removesuffix('_s')} {span(value)}".replace("_", " ")
+    if known is None:
         return f"{name} {value}".replace("_", " ")
     said = span(value) if known.unit == "s" else f"{value:.{known.digits}f} {known.unit}"
     return f"{known.label} {said}"

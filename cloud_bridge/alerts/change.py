@@ -14,6 +14,9 @@ from gateway.wire.messages import Scalar
 DETAILS_KEPT = 64
 """Of the names in an alert's details, the newest: a gateway chooses them."""
 
+CAUSE, LASTED = "cause", "lasted_s"
+"""Names of a gateway's details of a transfer and of whatever ended."""
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -52,10 +55,19 @@ def changed(alert: Alert, what: What, at: int, reason: str, *, by: str = "", **f
 def taken(alert: Alert, sighting: Sighting) -> dict[str, Any]:
     """What every sighting that changes an alert leaves in it."""
     return {
-        "details": joined(alert.details, sighting.details),
+        "details": joined(*_apart(alert.details, sighting)),
         "record": max(alert.record, sighting.record),
         "marks": remembered(alert, sighting),
     }
+
+
+def _apart(older: Mapping[str, Scalar], sighting: Sighting) -> tuple[Mapping[str, Scalar], Mapping[str, Scalar]]:
+    """What an alert knew and what it hears, without what is another's: how long the time before an onset lasted, and
+    why something ended (of a transfer back: the input is acceptable), which is not why it began."""
+    newer = sighting.details
+    if sighting.seen is Seen.ENDED:
+        return older, {name: value for name, value in newer.items() if name != CAUSE or CAUSE not in older}
+    return {name: value for name, value in older.items() if name != LASTED}, newer
 
 
 def joined(older: Mapping[str, Scalar], newer: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -5,7 +5,7 @@ Instants are UTC milliseconds; chance is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -37,6 +37,22 @@ _JOINED = frozenset({About.ALERT, About.MUTED, About.DIGEST})
 
 Parcel = tuple[Notification, ...]
 """What leaves as one notice, oldest first."""
+
+
+def ready(waiting: Collection[Notification], now: int) -> list[Notification]:
+    """What leaves now: what is due, and with a step of an alert the earlier ones that still wait (for quiet hours, for
+    a group), or they would come after it as if they were news. What is tried again keeps its own time."""
+    due = [one for one in waiting if one.due_at <= now]
+    newest: dict[str, int] = {}
+    for alert, number in (step for one in due if one.about is About.ALERT for step in one.alerts):
+        newest[alert] = max(number, newest.get(alert, 0))
+    return due + [one for one in waiting if one.due_at > now and _is_overtaken(one, newest)]
+
+
+def _is_overtaken(one: Notification, newest: Mapping[str, int]) -> bool:
+    if one.about is not About.ALERT or one.attempts or not one.alerts:
+        return False
+    return all(number < newest.get(alert, 0) for alert, number in one.alerts)
 
 
 def parcels(due: Iterable[Notification], *, crowded: bool) -> list[Parcel]:

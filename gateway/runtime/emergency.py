@@ -131,7 +131,7 @@ class Emergency:
 
     def _succeeded(self, count: int, outcome: Outcome) -> None:
         self._failures, self._retry_at_s, self._told = 0, 0.0, outcome.trouble
-        logger.warning("the cloud has not confirmed %d events: told by the emergency route", count)
+        logger.warning("told by the emergency route, since the cloud has not confirmed it; events: %d", count)
         if outcome.trouble:
             logger.warning("a part of the emergency route fails: %s", outcome.trouble)
 

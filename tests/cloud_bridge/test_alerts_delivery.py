@@ -17,6 +17,7 @@ from cloud_bridge.alerts.delivery import (
     not_sent,
     notice_id,
     parcels,
+    ready,
     retry_s,
     sent,
     unwanted,
@@ -106,6 +107,46 @@ def ids(found: list[Parcel]) -> list[list[str]]:
 )
 def test_what_leaves_together(waiting: list[Notification], crowded: bool, leaves: list[list[str]]) -> None:
     assert ids(parcels(waiting, crowded=crowded)) == leaves
+
+
+HELD: dict[str, object] = {"due_at": NOW + 60_000, "group": "g"}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "leaves"),
+    [
+        pytest.param([one("1", alerts=(("a", 2),), **HELD)], [], id="what is not due waits"),
+        pytest.param(
+            [one("1", alerts=(("a", 2),), **HELD), one("2", alerts=(("a", 3),), group="g")],
+            [["1", "2"]],
+            id="a critical takes the beginning with it that waits for quiet hours: one notice, none afterwards",
+        ),
+        pytest.param(
+            [one("1", alerts=(("a", 4),), **HELD), one("2", alerts=(("a", 3),), group="g")],
+            [["2"]],
+            id="what follows waits for its own time",
+        ),
+        pytest.param(
+            [one("1", alerts=(("b", 2),), **HELD), one("2", alerts=(("a", 3),), group="g")],
+            [["2"]],
+            id="another alert of the group waits for its own time",
+        ),
+        pytest.param(
+            [one("1", alerts=(("a", 2),), attempts=1, **HELD), one("2", alerts=(("a", 3),), group="g")],
+            [["2"]],
+            id="what is tried again keeps its pause",
+        ),
+        pytest.param(
+            [one("1", alerts=(("a", 2),), about=About.DIGEST, **HELD), one("2", alerts=(("a", 3),), group="g")],
+            [["2"]],
+            id="a digest keeps its day",
+        ),
+        pytest.param([one("1", alerts=(), **HELD), one("2", group="g")], [["2"]], id="what tells of no alert waits"),
+    ],
+)
+def test_no_step_of_an_alert_leaves_after_a_later_one(waiting: list[Notification], leaves: list[list[str]]) -> None:
+    found = [sorted(each) for each in ids(parcels(ready(waiting, NOW), crowded=False))]
+    assert found == leaves
 
 
 notifications = st.lists(

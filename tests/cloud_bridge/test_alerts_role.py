@@ -363,6 +363,7 @@ def test_what_is_too_often_is_muted_with_a_link_and_turned_on_again_it_is_told(
     eventually(lambda: all_sent(house, 8), "not all of it was sent")
     (muted,) = [mail for mail in post.all if mail["Subject"].startswith("Notifications of pi-a/rack-1 are off")]
     (link,) = [word for word in text_of(muted).split() if "/turn-on/" in word]
+    assert "Critical ones still come." in text_of(muted)
     assert not [subject for subject in post.subjects if "battery life exceeded" in subject]
     assert [subject for subject in post.subjects if "overload" in subject], "a critical breaks through"
     mute = asked_to_turn_on(load_link_key(house.settings.link_key), link.rpartition("/")[2]).mute
@@ -370,6 +371,20 @@ def test_what_is_too_often_is_muted_with_a_link_and_turned_on_again_it_is_told(
         assert leaving.turn_on(connection, mute, now_ms(), "by a link")
     house.tells("replace_battery")
     eventually(lambda: any("replace battery" in subject for subject in post.subjects), "still off")
+
+
+def test_s22_where_a_mute_is_of_criticals_too_its_notice_says_so_and_none_comes(
+    tmp_path: Path, post: Mails, start: Start
+) -> None:
+    house = House(tmp_path / "strict", post.box.port, mute_critical=True, flood_more_than=1)
+    role = house.role(start)
+    house.tells("fan_fault", "charger_fault", "overload")
+    eventually(lambda: all_sent(house, 2), "not all of it was sent")
+    assert role.terminate() == 0
+    (muted,) = [mail for mail in post.all if mail["Subject"].startswith("Notifications of pi-a/rack-1 are off")]
+    assert "Critical ones are held back too." in text_of(muted)
+    assert not [subject for subject in post.subjects if "overload" in subject]
+    house.close()
 
 
 def test_who_unsubscribed_gets_nothing_that_still_waits(house: House, post: Mails, start: Start) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,18 @@ def test_it_says_what_happened_where_and_when_what_it_means_and_what_to_do_now()
         "Each event is told once by this way, in at most 6 messages an hour. What happens next is told here only if the"
         " cloud stays away.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"lasted_s": 28, "cause": "acceptable_input"}, "    lasted 28 s, cause acceptable input\n"),
+        ({"lasted_s": 5400}, "    lasted 1 h 30 min\n"),
+        ({"again": True, "times": 3}, "    again True, times 3\n"),
+    ],
+)
+def test_details_are_told_as_people_say_them(details: dict[str, Any], said: str) -> None:
+    assert said in message([heard(kind="mains_restored", details=details)], SENDER, SETTINGS, NOW).text
 
 
 def test_the_subject_names_the_worst_and_counts_the_others() -> None:

@@ -191,7 +191,7 @@ class ChannelDesk:
         return self._worker
 
     def _due(self, now: int) -> list[Notification]:
-        return [one for one in self._waiting.values() if one.due_at <= now]
+        return delivery.ready(self._waiting.values(), now)
 
     def _not_sent(self, parcel: Parcel, error: NotSent, *, at_once: bool = False) -> None:
         now = now_ms()

@@ -55,6 +55,19 @@ def test_an_outage_is_one_alert_from_the_mains_failing_to_the_output_being_on_ag
     assert (unit.last.worst, unit.last.phase, unit.open_ones) == (CRITICAL, Phase.RESOLVED, [])
 
 
+def test_an_outage_keeps_the_cause_of_its_beginning_and_lasts_from_its_newest_onset() -> None:
+    unit = Watched()
+    unit.tells(0, "on_battery", cause="low_input_voltage")
+    unit.tells(12, "mains_restored", lasted_s=12, cause="acceptable_input")
+    assert unit.last.details == {"lasted_s": 12, "cause": "low_input_voltage"}
+    unit.tells(14, "on_battery", cause="high_input_voltage")
+    assert unit.last.details == {"cause": "high_input_voltage"}
+    unit.tells(20, "mains_restored", lasted_s=6, cause="acceptable_input")
+    unit.waits(30)
+    assert unit.last.phase is Phase.RESOLVED
+    assert unit.last.details == {"lasted_s": 6, "cause": "high_input_voltage"}
+
+
 @pytest.mark.parametrize("stage", ["low_battery", "output_off", "shutdown_imminent"])
 def test_what_is_worse_than_on_battery_is_told_at_once_whatever_is_pending(stage: str) -> None:
     unit = Watched()

@@ -117,7 +117,11 @@ REFUSED = [
         "routes:\n- match: {condition: on_batery}",
         "routes.yaml:2:22: routes[0].match.condition: 'on_batery' fits no condition that there is",
     ),
-    ("a fact that there is not", "match: {colour: red}", "routes.yaml:1:8: match"),
+    (
+        "a fact that there is not",
+        "routes:\n- match: {tga: lab, severity: critical}",
+        "routes.yaml:2:11: routes[0].match.tga: unknown key; did you mean 'tag'?",
+    ),
     (
         "an escalation to nobody",
         "routes:\n- escalate_after_s: 60",

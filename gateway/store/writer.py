@@ -30,8 +30,8 @@ _Settled = list[tuple[asyncio.Future[Any], Any, Exception | None]]
 logger = logging.getLogger("gateway.outbox")
 
 FLUSH_AFTER_S = 180.0
-"""What is asked for `later` waits so long for another commit to go with: each dirties eight pages or more (`make bench`,
-part disk), and what a power cut takes is found out again, or sent again under the same number."""
+"""What is asked for `later` waits so long for another commit to go with: each dirties eight pages or more
+(`make bench`, part disk), and what a power cut takes is found out again, or sent again under the same number."""
 
 WAL_KEPT_BYTES = 4 * 1024 * 1024
 """The journal is cut back to this after a large transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from cloud_bridge.cli_options import Command, seconds_of
 from cloud_bridge.cli_views import console, print_table
-from cloud_bridge.errors import Wrong
+from cloud_bridge.errors import Mistake, Wrong
 from config.text import one_line
 from drivers.ups import Severity
 
@@ -27,6 +28,15 @@ Shown = TypeVar("Shown", bound=msgspec.Struct)
 
 CELL_CHARS = 200
 LINE_CHARS = 2000
+_PARTS = MappingProxyType(
+    {
+        "escalation.after_s": "escalate_after",
+        "escalation.channel": "escalate_to",
+        "quiet.days": "quiet_days",
+        "quiet.breaks_through": "quiet_breaks_through",
+    }
+)
+"""Fields of a form within a form that have an option of their own."""
 SEVERITIES = click.Choice([each.value for each in Severity])
 
 
@@ -37,7 +47,26 @@ class Administering(click.Group):
         try:
             return super().invoke(ctx)
         except Wrong as error:
-            raise click.UsageError("\n".join(one_line(line, LINE_CHARS) for line in str(error).splitlines())) from error
+            options = _options(self.commands.get(ctx.invoked_subcommand or ""))
+            said = "\n".join(_as_options(mistake, options) for mistake in error.mistakes)
+            raise click.UsageError("\n".join(one_line(line, LINE_CHARS) for line in said.splitlines())) from error
+
+
+def _options(command: click.Command | None) -> Mapping[str, str]:
+    """The option that each field of a form is written by."""
+    options = [each for each in command.params if isinstance(each, click.Option)] if command else []
+    return {each.name: each.opts[0] for each in options if each.name}
+
+
+def _as_options(mistake: Mistake, options: Mapping[str, str]) -> str:
+    """A mistake with its fields as somebody wrote them: `--for` of `for_s`, `--device` of `devices[0]`."""
+    field = re.match(r"\w*", mistake.place)
+    head = _PARTS.get(mistake.place, field.group() if field else "")
+    named = [name for name in options if "_" in name]  # any other is a word of English too
+    message = mistake.message
+    for name in named:
+        message = re.sub(rf"(?<![\w'\"]){name}(?![\w'\"])", options[name], message)
+    return str(Mistake(options.get(head, mistake.place), message))
 
 
 class Duration(click.ParamType[int]):
@@ -135,10 +164,12 @@ def print_all(
     *,
     json_lines: bool,
 ) -> None:
-    """JSON lines, or a table."""
+    """JSON lines, or a table; of nothing, that there is nothing."""
     if json_lines:
         for each in found:
             click.echo(msgspec.json.encode(each))
+    elif not found:
+        click.echo("there are none", err=True)
     else:
         print_table(console(), headings, [[cell(value) for value in cells(each)] for each in found])
 
@@ -155,9 +186,10 @@ def print_one(shown: msgspec.Struct, *, json_lines: bool, said: Mapping[str, str
     fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
     fields |= {name: meant for name, meant in _unsaid(fields).items() if not fields[name]}
     fields |= said
-    width = max(map(len, fields))
-    for name, value in fields.items():
-        click.echo(f"{name.replace('_', ' '):{width}}  {one_line(words(value), LINE_CHARS)}".rstrip())
+    lines = [_pair(name, value) for name, value in fields.items()]
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:{width}}  {one_line(value, LINE_CHARS)}".rstrip())
 
 
 def _unsaid(fields: Mapping[str, object]) -> Mapping[str, str]:
@@ -196,7 +228,14 @@ def words(value: object) -> str:
 
 
 def _pairs(fields: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {words(value)}" for name, value in fields.items())
+    return ", ".join(" ".join(_pair(name, value)) for name, value in fields.items())
+
+
+def _pair(name: str, value: object) -> tuple[str, str]:
+    """A field's name and value as people read them; seconds as an option takes them."""
+    if name.endswith("_s") and isinstance(value, int | float):
+        return name.removesuffix("_s").replace("_", " "), duration(value)
+    return name.replace("_", " "), words(value)
 
 
 def duration(seconds: float) -> str:

@@ -45,6 +45,9 @@ def list_alerts(folder: Path, is_open: bool, device: str, limit: int | None, jso
     if json_lines:
         for each in found:
             click.echo(alert_views.alert_json(each, names))
+    elif not found:
+        none = "no alert is open: `--all` lists those that are over too" if is_open else "there are no alerts"
+        click.echo(none, err=True)
     else:
         print_table(console(), alert_views.HEADINGS, [alert_views.alert_cells(each, names) for each in found])
 

@@ -27,6 +27,7 @@ _ROOMS = ("cloud_bridge", "config", "drivers", "gateway", "simulator")
 _HELP = {
     "cloud": "Run the cloud side: broker, ingest, and what is stored.",
     "demo": "All of it on this machine: simulated UPSs, gateway, broker, bridge.",
+    "firmware": "Keep firmware releases and sign them.",
     "gateway": "Run the gateway beside the UPSs.",
     "poll": "Read one UPS now.",
     "record": "Store what a unit says, to report or replay it.",

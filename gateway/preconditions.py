@@ -142,7 +142,7 @@ def _calibration(order: Order, facts: Facts) -> Hindrances:
     if facts.track is not None:
         yield from _steady_load(facts, facts.track)
     for name, peer in facts.peers.items():
-        yield from _peer(name, peer, facts.now_s)
+        yield from peer_refusals(name, peer, facts.now_s)
     yield from _calibrated(facts)
 
 
@@ -152,7 +152,7 @@ def _bypass(_order: Order, facts: Facts) -> Hindrances:
         return
     yield from _mains(track, facts.now_s)
     yield from _flag(track, Flag.OUTPUT_OVERLOAD)
-    yield from _busy(track.snapshot)
+    yield from busy(track.snapshot)
 
 
 def _test(facts: Facts, charge_pct: float) -> Hindrances:
@@ -163,7 +163,7 @@ def _test(facts: Facts, charge_pct: float) -> Hindrances:
     yield from _charge(track.snapshot, charge_pct)
     for flag in (Flag.REPLACE_BATTERY, Flag.BATTERY_DISCONNECTED, Flag.OUTPUT_OVERLOAD):
         yield from _flag(track, flag)
-    yield from _busy(track.snapshot)
+    yield from busy(track.snapshot)
 
 
 def _current(facts: Facts) -> Track | None:
@@ -202,7 +202,8 @@ def _flag(track: Track, flag: Flag) -> Hindrances:
         yield Refusal(f"{flag.value}_unknown", f"the unit does not report {flag.value}")
 
 
-def _busy(snapshot: Snapshot) -> Hindrances:
+def busy(snapshot: Snapshot) -> Hindrances:
+    """A test, a calibration, or an outlet group that is switching."""
     going_on = [flag.value for flag in sorted(snapshot.flags & _BUSY)]
     for name, result in (("self_test", snapshot.self_test), ("calibration", snapshot.calibration)):
         if result is not None and result.status in _RUNNING:
@@ -229,13 +230,14 @@ def _steady_load(facts: Facts, track: Track) -> Hindrances:
         yield Refusal("load_not_steady", f"load steady for {steady_s:.0f} s, {wanted}")
 
 
-def _peer(name: str, peer: Track | None, now_s: float) -> Hindrances:
+def peer_refusals(name: str, peer: Track | None, now_s: float) -> Hindrances:
+    """Why another unit of the redundancy group could not carry the load alone."""
     if peer is None or not 0 <= now_s - peer.seen_s <= READ_WITHIN_S:
         yield Refusal("peer_unknown", f"{name} of the redundancy group was not read in the last {READ_WITHIN_S:.0f} s")
     elif not mains_are_good(peer.snapshot):
         state = peer.snapshot.state
         yield Refusal("peer_off_mains", f"{name} of the redundancy group: {state.value if state else 'state unknown'}")
-    elif found := list(_busy(peer.snapshot)):
+    elif found := list(busy(peer.snapshot)):
         yield Refusal("peer_busy", f"{name} of the redundancy group: {found[0].detail}")
 
 

@@ -9,8 +9,8 @@ from drivers.ups import Cause, Flag, State
 from simulator.agenda import Agenda, Item
 from simulator.battery import Battery
 from simulator.history import History, Kind, Value
-from simulator.mains import Bypass, Verdict
-from simulator.model import Model
+from simulator.mains import NO_VOLTAGE, Bypass, Verdict
+from simulator.model import Model, UpgradeOutput
 from simulator.outlets import Outlets, Supply
 from simulator.owner import Owner
 from simulator.telling import changes, show
@@ -61,6 +61,8 @@ class Body:
         self.verdict = Verdict()
         self.input_usable = True
         self.bypass: Bypass | None = None
+        self.upgrade: UpgradeOutput | None = None
+        self.upgrade_dropped = False
         self.high_efficiency = True
         self.faults: frozenset[Flag] = frozenset()
         self.latched: frozenset[Flag] = frozenset()
@@ -164,6 +166,17 @@ class Body:
         """The runtime at which the battery counts as low."""
         own_s = self.owner.settings.low_battery_runtime_s
         return self.model.low_runtime_warning_s if own_s is None else own_s
+
+    @property
+    def mains_present(self) -> bool:
+        """Whether there is voltage at all, good or bad."""
+        return self.mains.voltage_v >= NO_VOLTAGE * self.model.nominal_v
+
+    @property
+    def powered(self) -> bool:
+        """Whether anything feeds the unit's own electronics."""
+        connected = Flag.BATTERY_DISCONNECTED not in self.all_faults
+        return self.mains_present or (connected and self.battery.charge > 0)
 
     # what the output could get
 

@@ -13,6 +13,8 @@ from config.errors import SettingsError
 from config.runtime.files import load
 from drivers.capture import parse
 from drivers.capture.model import Capture
+from simulator.bootloader.hardware import running, sayable
+from simulator.bootloader.image import HEADER_BYTES, MAX_BODY_BYTES, image, sample_body
 from simulator.control import VERBS
 from simulator.errors import AddressError, ControlError, ModelError
 from simulator.modbus.settings import Personality, WireSettings
@@ -30,6 +32,7 @@ TEXT_LENGTH = 16
 """Characters of a serial number or a name: eight registers."""
 DEFAULT_TCP, DEFAULT_CONTROL = "127.0.0.1:5020", "127.0.0.1:5021"
 MAX_TOKEN_BYTES = 1024
+_FACTORS = {"k": 1024, "m": 1024 * 1024}
 
 
 @click.group()
@@ -229,6 +232,46 @@ def models(as_json: bool) -> None:
             click.echo(msgspec.json.encode(model))
         else:
             click.echo(f"{model.key:15} {model.apparent_power_va:5} VA {model.real_power_w:5} W  {model.summary}")
+
+
+def _size(text: str) -> int:
+    """Bytes: 2000, 256k, 1M."""
+    digits, factor = text, 1
+    if text[-1:].lower() in _FACTORS:
+        digits, factor = text[:-1], _FACTORS[text[-1].lower()]
+    plain = digits.isascii() and digits.isdecimal() and len(digits) < 10
+    size = int(digits) * factor if plain else 0
+    if not HEADER_BYTES < size <= HEADER_BYTES + MAX_BODY_BYTES:
+        least, most = HEADER_BYTES + 1, HEADER_BYTES + MAX_BODY_BYTES
+        hint = f"expected {least} to {most} bytes, like 256k or 1M, got {text[:40]!r}"
+        raise click.BadParameter(hint, param_hint="--size")
+    return size
+
+
+@sim.command(name="image")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="For which Smart-UPS; `sim models` lists them.")
+@click.option("--version", required=True, help="The version that it brings, like 15.6 (UPS-Link: a revision, like 19).")
+@click.option("--from", "least", default="0", show_default=True, help="The least version that it can be put on.")
+@click.option("--size", default="256k", show_default=True, help="Bytes of the file; 64k, 1M.")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def make_image(model: str, version: str, least: str, size: str, out: Path) -> None:
+    """Make a firmware image that a simulated unit takes.
+
+    The same options make the same bytes. It is the simulator's own format; no real Smart-UPS takes it.
+    """
+    chosen = _model(model)
+    runs = running(chosen, chosen.firmware)
+    if runs is None:
+        raise click.UsageError(f"{chosen.key} has no boot loader: its firmware is fixed")
+    for option, text in (("--version", version), ("--from", least)):
+        if not sayable(chosen, text):
+            hint = f"{chosen.key} counts revisions, without a dot; got {text[:40]!r}"
+            raise click.BadParameter(hint, param_hint=option)
+    body = sample_body(runs.hardware_id, version, _size(size) - HEADER_BYTES)
+    try:
+        out.write_bytes(image(runs.hardware_id, version, body, least_version=least))
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from error
 
 
 _VERB_HELP = "\b\nVerbs:\n" + "\n".join(f"  {name} {verb.usage}\n      {verb.help}" for name, verb in VERBS.items())

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 import msgspec
 
 from drivers.ups import Flag
+from simulator.bootloader.loader import Loader
+from simulator.bootloader.orders import USAGE as FIRMWARE_USAGE
+from simulator.bootloader.orders import obey
 from simulator.errors import ControlError
 from simulator.lines import Reply, done, listing, near, number
 from simulator.mains import DISTORTED_PCT, Mains
@@ -48,6 +51,8 @@ class Bench(Protocol):
     def held(self) -> bool: ...
     @property
     def wires(self) -> Mapping[str, Wire]: ...
+    @property
+    def loader(self) -> Loader: ...
     @property
     def monotonic_s(self) -> float: ...
     def set_pace(self, *, speed: float | None = None, held: bool | None = None) -> None: ...
@@ -276,6 +281,10 @@ def _knowing(chosen: Mapping[str, Wire], words: Sequence[str]) -> list[Wire]:
     return [wire for wire in wires if words[0].lower().replace("-", "_") in wire.faults.known] or wires
 
 
+def _firmware(bench: Bench, words: Sequence[str]) -> Reply:
+    return obey(bench.loader, [word.lower() for word in words])
+
+
 def _help(_: Bench) -> Reply:
     verbs = [{"verb": name, "usage": verb.usage, "help": verb.help} for name, verb in VERBS.items()]
     return listing(verbs)
@@ -299,6 +308,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "wire": Verb(
             "[LISTENER] [SETTING VALUE | fault KIND ... | faults]", "show or change how the wires behave", _wire
         ),
+        "firmware": Verb(FIRMWARE_USAGE, "show the boot loader, change how it behaves, spoil an upgrade", _firmware),
         "help": Verb("", "the verbs", _bare(_help)),
     }
 )

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SELF_TEST = "self_test"
     CALIBRATION = "calibration"
     OUTLET = "outlet"
+    FIRMWARE = "firmware"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

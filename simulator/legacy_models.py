@@ -11,7 +11,7 @@ from datetime import date
 from drivers.ups import GroupDelays, Settings
 from simulator.battery import BatteryModel
 from simulator.chemistry import LEAD_ACID
-from simulator.model import Model, Topology
+from simulator.model import Model, Topology, UpgradeOutput
 from simulator.upslink import profile
 
 _GROUPS = ((0, "UPS Outlets"),)
@@ -67,6 +67,7 @@ SUA1500I = Model(
     unit_name="UPS_IDEN",
     manufactured_on=date(2005, 9, 6),
     upslink=profile.NEW,
+    upgrade_outputs=(UpgradeOutput.OFF,),
 )
 
 SU600I = Model(
@@ -104,4 +105,5 @@ SU600I = Model(
     unit_name="UPS_IDEN",
     manufactured_on=date(1993, 2, 22),
     upslink=profile.OLD,
+    upgrade_outputs=(),
 )

@@ -40,6 +40,7 @@ class Bypass(StrEnum):
 
     COMMANDED = "commanded"
     FAULT = "fault"
+    UPGRADE = "upgrade"
 
 
 class Mains(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,13 @@ class Topology(StrEnum):
     DOUBLE_CONVERSION = "double-conversion"
 
 
+class UpgradeOutput(StrEnum):
+    """How a firmware upgrade runs: with the output off, or with the load fed straight through."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class PortKind(StrEnum):
     """Whose Modbus TCP server a unit has: its own SmartConnect port, or a management card."""
 
@@ -64,7 +71,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that makes one model differ. `key` names it on the command line.
 
     `input_low_v` and `input_high_v` are what a double-conversion unit's rectifier takes. `upslink`: what its serial
-    line says where that speaks UPS-Link; such a unit speaks no Modbus (ups-link.md section 2).
+    line says where that speaks UPS-Link; such a unit speaks no Modbus (ups-link.md section 2). `upgrade_outputs`: the
+    ways in which its firmware can be upgraded; which model has which is our inference (apc-modbus.md section 16).
     """
 
     key: str
@@ -105,6 +113,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     timing: Timing = Timing()
     port: Port = EASY_PORT
     upslink: Profile | None = None
+    upgrade_outputs: tuple[UpgradeOutput, ...] = (UpgradeOutput.OFF, UpgradeOutput.ON)
 
     def normal_mains(self) -> Mains:
         return Mains(voltage_v=float(self.nominal_v), frequency_hz=float(self.nominal_hz))

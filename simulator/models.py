@@ -16,7 +16,7 @@ from simulator.battery import BatteryModel
 from simulator.chemistry import LEAD_ACID, LITHIUM
 from simulator.errors import ModelError
 from simulator.legacy_models import SU600I, SUA1500I
-from simulator.model import NMC_PORT, SMARTCONNECT_PORT, Model, Timing, Topology
+from simulator.model import NMC_PORT, SMARTCONNECT_PORT, Model, Timing, Topology, UpgradeOutput
 
 _ALL_INTERVALS = tuple(TEST_INTERVALS.values())
 _INTERVALS_OF_SMT = tuple(i for i in _ALL_INTERVALS if i not in ("start_up_7d", "start_up_14d"))
@@ -132,6 +132,7 @@ _SMX750 = Model(  # settings: NUT#139 (read 1026/7: 268, 212, 2, 180, 0, 0, 8); 
     boosts=_BOOSTS[:1],
     trims=_TRIMS,
     load_shed=True,
+    upgrade_outputs=(UpgradeOutput.OFF,),
 )
 
 _SRT1000 = Model(  # firmware, product id, behaviour in time: SRT-DOC

@@ -64,7 +64,7 @@ def leave_bypass(unit: Body, cause: Cause) -> None:
 
 def check_bypass(unit: Body) -> None:
     """Mains that a bypass must not pass on end it, though the rectifier may still take them."""
-    if unit.bypass is None or unit.bypass_usable:
+    if unit.bypass in (None, Bypass.UPGRADE) or unit.bypass_usable:
         return
     if unit.bypass is Bypass.COMMANDED:
         high = unit.mains.voltage_v > unit.model.nominal_v

@@ -17,6 +17,7 @@ class Owner:
         self._model = model
         self.serial = serial
         self.name = name
+        self.firmware = model.firmware
         self.group_names = dict(model.group_names)
         self.battery_installed_on = model.battery_installed_on or today
         self.settings = model.settings
@@ -32,7 +33,7 @@ class Owner:
             serial=self.serial,
             model=model.model,
             sku=model.sku,
-            firmware=model.firmware,
+            firmware=self.firmware,
             product_id=model.product_id,
             name=self.name,
             manufactured_on=model.manufactured_on,

@@ -8,7 +8,7 @@ from datetime import datetime
 from drivers.ups import Calibration, Flag, Snapshot, State
 from simulator.body import Body
 from simulator.flags import flags_of
-from simulator.mains import NO_VOLTAGE, wander
+from simulator.mains import wander
 from simulator.model import Topology
 from simulator.outlets import MAIN
 
@@ -76,7 +76,7 @@ def _output_hz(unit: Body) -> float:
 
 
 def _mains_hz(unit: Body) -> float:
-    return unit.mains.frequency_hz if unit.mains.voltage_v > NO_VOLTAGE * unit.model.nominal_v else 0.0
+    return unit.mains.frequency_hz if unit.mains_present else 0.0
 
 
 def _battery_v(unit: Body) -> float:

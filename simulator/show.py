@@ -57,6 +57,9 @@ def _state(state: dict[str, Any]) -> Iterator[str]:
     for name in ("self_test", "calibration"):
         if name in state:
             yield f"{name.replace('_', ' '):26} {_text(state[name])}"
+    firmware = state.get("firmware", {})
+    if firmware.get("phase", "application") != "application":
+        yield f"{'boot loader':26} {_text(firmware)}"
     for outlet in (state.get("main_outlet"), *state.get("switched_outlets", [])):
         if outlet:
             doing = {name: value for name, value in outlet.items() if name != "index"}

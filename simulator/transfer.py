@@ -9,7 +9,7 @@ from simulator import efficiency, output, proving
 from simulator.agenda import Item
 from simulator.body import Body
 from simulator.history import Kind
-from simulator.mains import Limits, Mains, judge
+from simulator.mains import Bypass, Limits, Mains, judge
 from simulator.model import Topology
 
 
@@ -61,8 +61,14 @@ def judge_input(unit: Body) -> None:
 
 
 def go_to_battery(unit: Body) -> None:
-    """The input has been bad for long enough to be seen; a load whose battery fails it falls at once."""
+    """The input has been bad for long enough to be seen; a load whose battery fails it falls at once.
+
+    During an upgrade nothing transfers: what hangs on the output shares the fate of the input.
+    """
     unit.input_usable = False
+    if unit.bypass is Bypass.UPGRADE:
+        unit.settle()
+        return
     unit.bypass = None
     reason = output.reason_to_fail(unit)
     if reason is not None and unit.outlets.any_on:

@@ -16,7 +16,9 @@ from drivers.ups import Flag, Identity, Settings, Snapshot, TestSource
 from simulator import efficiency, execute, faults, output, proving, reading, transfer
 from simulator.agenda import Item
 from simulator.body import Body
+from simulator.bootloader import upgrading
 from simulator.mains import Mains
+from simulator.model import UpgradeOutput
 from simulator.orders import Answer, Order
 from simulator.trials import CALIBRATION_END_CHARGE
 
@@ -92,6 +94,16 @@ class Unit(Body):
         proving.start_test(self, TestSource.LOCAL)
         self._happen()
 
+    def begin_upgrade(self, mode: UpgradeOutput) -> None:
+        """The boot loader takes over from the application."""
+        upgrading.begin(self, mode)
+        self._happen()
+
+    def end_upgrade(self, firmware: str) -> None:
+        """The application runs again, as this firmware."""
+        upgrading.end(self, firmware)
+        self._happen()
+
     # time
 
     def advance(self, now_s: float) -> None:
@@ -137,9 +149,12 @@ class Unit(Body):
         """Carry out what is due at this instant, then tell what changed."""
         while (item := self.agenda.pop_due(self.now_s + MIN_STEP_S / 2)) is not None:
             _WHEN_DUE[item](self)
-        output.check_battery(self)
-        output.switch_outlets(self)
-        output.watch_overload(self)
+        if self.upgrade is None:
+            output.check_battery(self)
+            output.switch_outlets(self)
+            output.watch_overload(self)
+        else:
+            upgrading.watch(self)
         self.settle()
 
 

@@ -71,6 +71,12 @@ def apcupsd_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def lrzsz_dir() -> Path:
+    """The folder with lrzsz's programs, `sx` and `rx`: the two ends of XMODEM."""
+    return _peer("lrzsz/usr/bin/sx").parent
+
+
+@pytest.fixture(scope="session")
 def mbpoll() -> Path:
     """The program mbpoll, a Modbus master on libmodbus."""
     return _peer("mbpoll/usr/bin/mbpoll")

@@ -99,5 +99,5 @@ def _summary(alert: Alert, now: int) -> Change:
         open={},
         stage=alert.peak,
         severity=alert.worst,
-        details=joined(alert.details, {"times": alert.times}),
+        details=joined(alert.details, {"times": alert.times}) if alert.times > 1 else alert.details,
     )

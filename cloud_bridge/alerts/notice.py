@@ -72,7 +72,8 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """`id`: the notification's, the same at every try. `title`: one line. `to`: the owner's name. `until`: of a mute;
-    `mutes_critical`: mutes hold back criticals too. `policy`: its name, by which the recipient knows why this came."""
+    `mutes_critical`: mutes hold back criticals too. `policy`: its name, by which the recipient knows why this came.
+    `on_battery`: from when to when in the hour of `series`; None: it lasts."""
 
     id: str
     about: About
@@ -88,6 +89,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     links: Links = Links()
     series: tuple[Series, ...] = ()
     mutes_critical: bool = False
+    on_battery: tuple[tuple[int, int | None], ...] = ()
 
 
 class State(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cloud_bridge.alerts.change import span, words
 from cloud_bridge.alerts.flood import breaks_through, muted
 from cloud_bridge.alerts.model import Alert, Change, Kind, Phase, What
 from cloud_bridge.alerts.routing import route
@@ -32,8 +33,13 @@ def _withheld(standing: Standing, now: int) -> Iterator[Change]:
         if alert is None or alert.phase is not Phase.FIRING or alert.ends_at is not None:
             continue
         if not _is_mute(alert, standing, now):
-            reason = f"{alert.condition} is still so, and what withheld it is over"
-            yield Change(alert=alert, what=What.FIRED, at=now, reason=reason)
+            yield Change(alert=alert, what=What.FIRED, at=now, reason=_what_happened(alert, now))
+
+
+def _what_happened(alert: Alert, now: int) -> str:
+    said = f"{words(alert.peak or alert.stage)}, coming and going" if alert.unstable else words(alert.stage)
+    began = f"it began {span((now - alert.since) / 1000)} ago and is still so"
+    return f"{said}: {began}. It is told now, since nothing withholds it any more"
 
 
 def _is_mute(alert: Alert, standing: Standing, now: int) -> bool:

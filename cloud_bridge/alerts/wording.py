@@ -87,10 +87,11 @@ def title(notice: Notice) -> str:
 def words(notice: Notice) -> Words:
     zone = zone_of(notice.time_zone)
     items = _gravest_first(notice.items)
+    told = _once_each(items[:SECTIONS_AT_MOST])
     return Words(
         title=title(notice),
         lead=tuple(_lead(notice, zone)),
-        sections=tuple(_section(item, zone) for item in items[:SECTIONS_AT_MOST]),
+        sections=tuple(_section(item, zone) for item in told),
         others=tuple(f"{time_text(item.at, zone)}  {_heading(item)}" for item in items[SECTIONS_AT_MOST:]),
         foot=tuple(_foot(notice)),
     )
@@ -112,7 +113,7 @@ def brief(notice: Notice) -> str:
     """A few lines without the title, for a chat, a short message or a webhook."""
     zone = zone_of(notice.time_zone)
     parts = [row[:BRIEF_LENGTH] for row in _lead(notice, zone)]
-    items = _gravest_first(notice.items)
+    items = _once_each(_gravest_first(notice.items))
     for number, item in enumerate(items):
         row = _brief(item, zone, named=len(items) > 1)
         if sum(map(len, parts)) + len(row) > BRIEF_LENGTH and number:
@@ -191,6 +192,22 @@ def stage_text(stage: str) -> str:
 def _gravest_first(items: tuple[Item, ...]) -> list[Item]:
     """As they came, where they are equally grave."""
     return sorted(items, key=lambda item: -RANK[item.severity])
+
+
+def _once_each(items: list[Item]) -> list[Item]:
+    """Of several steps of one alert the newest is told whole, the others with what happened alone: meaning and figures
+    are the alert's, and what was to be done before is not what is to be done now."""
+    newest: dict[str, Item] = {}
+    for item in items:
+        last = newest.get(item.alert)
+        if last is None or (item.number, item.at) >= (last.number, last.at):
+            newest[item.alert] = item
+    return [item if not item.alert or newest[item.alert] is item else _bare(item) for item in items]
+
+
+def _bare(item: Item) -> Item:
+    meaning = "" if item.happened else item.meaning
+    return msgspec.structs.replace(item, meaning=meaning, do_this=NOTHING, details={}, lists=())
 
 
 def _brief(item: Item, zone: tzinfo, *, named: bool) -> str:

@@ -6,7 +6,7 @@ Drawn at twice the size at which it is shown, for sharp screens; few colours, so
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from functools import cache
 from typing import NamedTuple
@@ -18,8 +18,10 @@ from cloud_bridge.alerts.notice import Item, Notice, Series
 from cloud_bridge.alerts.wording import line, moment, zone_of
 
 WIDTH = 640
-PANEL = 150
+PANEL = 170
 """Both in pixels as shown; drawn SCALE times as large."""
+TYPE = 17
+"""In the same pixels: a telephone shows the whole in less than half its width."""
 SCALE = 2
 PANELS_AT_MOST = 3
 BYTES_AT_MOST = 40 * 1024
@@ -36,7 +38,7 @@ TICK_MS = 600_000
 ON_BATTERY = frozenset({"on_battery", "low_battery", "output_off", "shutdown_imminent", "mains_restored", "outage"})
 """Stages whose alert began when the mains failed: from its onset on, the battery carried the load."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 26, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 14, 34, 32
 _PAPER, _INK, _GRID, _BAND = (255, 255, 255), (60, 60, 60), (225, 225, 225), (253, 228, 207)
 _Colour = tuple[int, int, int]
 _Line = tuple[_Colour, Series]
@@ -67,7 +69,7 @@ def draw(notice: Notice) -> bytes:
     until = max([ends, *(item.at for item in notice.items)])
     image = Image.new("RGB", (WIDTH * SCALE, PANEL * len(panels) * SCALE), _PAPER)
     pen = ImageDraw.Draw(image)
-    bands = tuple(_band(item, until) for item in notice.items if item.stage in ON_BATTERY)
+    bands = tuple(_bands(notice, until))
     colours = iter(_LINES * PANELS_AT_MOST)
     for number, panel in enumerate(panels):
         low, high = _range(panel)
@@ -95,6 +97,13 @@ def _drawable(series: Series) -> Series:
     unit, size = ("min", 60) if series.unit == "s" else (series.unit, 1)
     points = tuple((at, value / size) for at, value in series.points if abs(value) <= LARGEST)
     return Series(label=series.label, unit=unit, points=points)
+
+
+def _bands(notice: Notice, until: int) -> Iterator[tuple[int, int]]:
+    """The time on battery of the whole hour, and of what is told where nothing else says it."""
+    for since, ended in notice.on_battery:
+        yield since, until if ended is None else ended
+    yield from (_band(item, until) for item in notice.items if item.stage in ON_BATTERY)
 
 
 def _band(item: Item, until: int) -> tuple[int, int]:
@@ -132,11 +141,11 @@ def _axes(pen: ImageDraw.ImageDraw, plot: Plot, unit: str, zone: tzinfo) -> None
     for at in range(-(-plot.since // TICK_MS) * TICK_MS, plot.since + SPAN_MS + 1, TICK_MS):
         pen.line((plot.x(at), plot.y(plot.low), plot.x(at), plot.y(plot.low) + 4 * SCALE), fill=_INK, width=SCALE)
         clock = f"{moment(at, zone):%H:%M}"
-        place = min(max(plot.x(at), left + 14 * SCALE), right - 14 * SCALE)
+        place = min(max(plot.x(at), left + 22 * SCALE), right - 22 * SCALE)
         pen.text((place, plot.y(plot.low) + 6 * SCALE), clock, fill=_INK, font=font, anchor="ma")
     pen.line((left, plot.y(plot.low), right, plot.y(plot.low)), fill=_INK, width=SCALE)
     name = f"{moment(plot.since, zone):%Z}"
-    pen.text((right, SCALE * (plot.top + 13)), name, fill=_INK, font=font, anchor="rm")
+    pen.text((right, SCALE * (plot.top + 16)), name, fill=_INK, font=font, anchor="rm")
 
 
 def _number(value: float, unit: str, high: float) -> str:
@@ -146,7 +155,7 @@ def _number(value: float, unit: str, high: float) -> str:
 
 def _legend(pen: ImageDraw.ImageDraw, plot: Plot, lines: Sequence[_Line], *, on_battery: bool) -> None:
     font = _font()
-    x, y = float(SCALE * _LEFT), SCALE * (plot.top + 13)
+    x, y = float(SCALE * _LEFT), SCALE * (plot.top + 16)
     entries = [(colour, line(series.label, LABEL_LENGTH)) for colour, series in lines]
     for colour, label in [*entries, *([(_BAND, "on battery")] if on_battery else [])]:
         pen.rectangle((x, y - 4 * SCALE, x + 12 * SCALE, y + 4 * SCALE), fill=colour)
@@ -173,7 +182,7 @@ def _trace(pen: ImageDraw.ImageDraw, plot: Plot, series: Series, colour: _Colour
 
 @cache
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(11 * SCALE)
+    return ImageFont.load_default(TYPE * SCALE)
 
 
 def _png(image: Image.Image) -> bytes:

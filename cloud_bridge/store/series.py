@@ -16,6 +16,8 @@ from gateway.wire.errors import WireError
 from gateway.wire.messages import StatusBody
 
 SPAN_MS = 3_600_000
+LONGEST_MS = 86_400_000
+"""No battery carries its load for longer."""
 ROWS = 2000
 """Most records that are read, the newest: a unit at its quickest says as much in some ten minutes."""
 POINTS = 200
@@ -24,12 +26,16 @@ CHARTED = ("charge_pct", "load_pct", "input_v")
 TOLD = ("charge_pct", "runtime_s", "load_pct")
 """Of the newest: what somebody needs to know who has to act."""
 
+BEGINS, ENDS = "on_battery", "mains_restored"
+
 _KNOWN = {reading.name: reading for reading in READINGS}
 _number = msgspec.json.Decoder(float)
 _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NONE = msgspec.Raw(b"null")
 
 Points = list[tuple[int, float]]
+Spans = tuple[tuple[int, int | None], ...]
+"""None: it lasts."""
 
 
 class History:
@@ -59,6 +65,18 @@ class History:
             if points
         )
 
+    def on_battery(self, gateway: str, unit: str, until: int) -> Spans:
+        """From when to when, of what reaches into that hour, by the gateway's clock."""
+        rows = self._db.execute(
+            "SELECT r.at, e.type FROM records r JOIN events e ON e.record_id = r.id"
+            " WHERE r.kind = 'event' AND r.at BETWEEN ? AND ? AND e.type IN (?, ?) AND r.unit_id ="
+            " (SELECT u.id FROM units u JOIN gateways g ON g.id = u.gateway_id WHERE g.name = ? AND u.name = ?)"
+            " ORDER BY r.at DESC, r.id DESC LIMIT ?",
+            (until - LONGEST_MS, until, BEGINS, ENDS, gateway, unit, ROWS),
+        ).fetchall()
+        spans = _spans(rows[::-1], until - LONGEST_MS)
+        return tuple((since, ended) for since, ended in spans if ended is None or ended > until - SPAN_MS)
+
     def newest(self, gateway: str, unit: str, since: int) -> dict[str, float]:
         """What the unit reports of TOLD, if something of it came live at `since` or later by the cloud's clock."""
         row = self._db.execute(
@@ -82,6 +100,18 @@ def _points(rows: Iterable[tuple[int, bytes]]) -> dict[str, Points]:
         except (WireError, msgspec.MsgspecError):
             continue  # one that was damaged, or of a later version: a hole in a chart
     return found
+
+
+def _spans(events: Iterable[tuple[int, str]], since: int) -> Spans:
+    """What ends first began before `since`."""
+    found: list[tuple[int, int | None]] = []
+    for at, type_ in events:
+        lasts = bool(found) and found[-1][1] is None
+        if type_ == BEGINS and not lasts:
+            found.append((at, None))
+        elif type_ == ENDS and (lasts or not found):
+            found[-1:] = [(found[-1][0] if lasts else since, at)]
+    return tuple(found)
 
 
 def _thinned(points: Points) -> Points:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -17,6 +16,7 @@ from gateway.emergency import Heard, Memory
 from gateway.emergency_text import Errand, Message, Outcome, Sender
 from gateway.errors import NotKept
 from gateway.outbox import LaneBook
+from gateway.runtime.child import ask, program
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.outbox import Outbox
 from gateway.settings import EmergencySettings, GatewaySettings
@@ -154,27 +154,14 @@ def errand(settings: EmergencySettings, message: Message, clock_is_right: bool) 
 async def performed(what: Errand) -> Outcome:
     """What the process says; one that fails or hangs is a trouble like another."""
     try:
-        async with asyncio.timeout(PROCESS_S):
-            return msgspec.json.decode(await _run(msgspec.json.encode(what, enc_hook=str)), type=Outcome)
+        said = await ask(program(PROCESS), msgspec.json.encode(what, enc_hook=str), PROCESS_S)
+        return msgspec.json.decode(said.output, type=Outcome)
     except TimeoutError:
         return Outcome(taken=False, trouble=f"its process had not ended after {PROCESS_S:g} s", unclear=True)
     except msgspec.MsgspecError:
         return Outcome(taken=False, trouble="its process failed", unclear=True)
     except OSError as error:
         return Outcome(taken=False, trouble=f"its process can't be started: {error.strerror}")
-
-
-async def _run(errand: bytes) -> bytes:
-    # -P: a folder that happens to be named `gateway` where it was started is not ours.
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", PROCESS), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        return (await process.communicate(errand))[0]
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def _kept(file: OutboxFile) -> bytes | None:

@@ -6,17 +6,16 @@ The child is `python -m gateway.runtime.prove`, with a Question as JSON on its s
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
+from gateway.runtime.child import ask, program
 from gateway.wire.errors import BadSignature, WireError
 from gateway.wire.orders import CLOUD, ORDER, Order
 
-CHILD = (sys.executable, "-P", "-m", "gateway.runtime.prove")
+CHILD = program("gateway.runtime.prove")
 PATIENCE_S = 30.0
 """An interpreter starts in a second or two on a Pi."""
 
@@ -59,27 +58,16 @@ def answer(question: Question) -> Answer:
     return Answer(order=opened.payload, signers=opened.signers)
 
 
-async def elsewhere(question: Question, program: Sequence[str] = CHILD) -> Answer:
+async def elsewhere(question: Question, command: Sequence[str] = CHILD) -> Answer:
     """The answer of a child. Raises BadSignature if there is none: what is not proven counts for nothing."""
-    environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
-    child = await asyncio.create_subprocess_exec(
-        *program,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-    )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            said, _ = await child.communicate(msgspec.json.encode(question))
-        return msgspec.json.decode(said, type=Answer)
+        said = await ask(command, msgspec.json.encode(question), PATIENCE_S)
     except TimeoutError:
         raise BadSignature(f"its signatures could not be looked at within {PATIENCE_S:.0f} s") from None
+    try:
+        return msgspec.json.decode(said.output, type=Answer)
     except msgspec.MsgspecError:
-        raise BadSignature(f"its signatures could not be looked at: exit status {child.returncode}") from None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+        raise BadSignature(f"its signatures could not be looked at: exit status {said.status}") from None
 
 
 def main() -> None:

@@ -7,9 +7,7 @@ itself, where the agent logs.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import sys
 
 import msgspec
@@ -17,6 +15,7 @@ import msgspec
 from config.runtime.log import set_up_logging
 from gateway.errors import NotReloaded
 from gateway.order import Source, Wishes, wishes_from_json, wishes_to_json
+from gateway.runtime.child import ask, program
 
 logger = logging.getLogger("gateway")
 
@@ -28,25 +27,13 @@ PATIENCE_S = 60.0
 
 async def reread(source: Source) -> Wishes:
     """What the files say now. Raises NotReloaded."""
-    environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "gateway.runtime.reload"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-    )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            said, _ = await child.communicate(msgspec.json.encode(source))
+        said = await ask(program("gateway.runtime.reload"), msgspec.json.encode(source), PATIENCE_S)
     except TimeoutError:
         raise NotReloaded(f"reading {source.config} took more than {PATIENCE_S:.0f} s") from None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != DONE:
+    if said.status != DONE:
         raise NotReloaded(f"{source.config} can't be taken")
-    return wishes_from_json(said)
+    return wishes_from_json(said.output)
 
 
 def main() -> int:

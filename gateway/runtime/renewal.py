@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from gateway import renewal
 from gateway.errors import CannotStart
 from gateway.renewal import Outcome, Stage, Task, Trial, Turned, Verdict
 from gateway.runtime import pair
+from gateway.runtime.child import ask, program
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.tls import client_context
 from gateway.settings import GatewaySettings, Tls
@@ -180,8 +180,8 @@ class Renewal:
         settings = self._settings
         task = Task(settings.gateway, settings.tls, (settings.enrolment or "") if renew else "")
         try:
-            async with asyncio.timeout(PROCESS_S):
-                return msgspec.json.decode(await _run(msgspec.json.encode(task, enc_hook=str)), type=Outcome)
+            said = await ask(program(PROCESS), msgspec.json.encode(task, enc_hook=str), PROCESS_S)
+            return msgspec.json.decode(said.output, type=Outcome)
         except TimeoutError:
             trouble = f"its process had not ended after {PROCESS_S:g} s"
         except msgspec.MsgspecError:
@@ -204,20 +204,6 @@ class Renewal:
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-async def _run(task: bytes) -> bytes:
-    # -P: a folder that happens to be named `gateway` where it was started is not ours.
-    command = (sys.executable, "-P", "-m", PROCESS)
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        return (await process.communicate(task))[0]
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def _day(at: datetime | None) -> str:

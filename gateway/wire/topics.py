@@ -24,6 +24,7 @@ class Up(StrEnum):
     STATUS = "status"
     HEALTH = "health"
     CHALLENGE = "challenge"
+    FIRMWARE = "firmware"
 
 
 class Down(StrEnum):
@@ -32,6 +33,7 @@ class Down(StrEnum):
     ACK = "ack"
     CHALLENGE = "challenge"
     COMMAND = "command"
+    FIRMWARE = "firmware"
 
 
 def is_gateway_name(name: str) -> bool:
@@ -50,6 +52,11 @@ def up(gateway: str, kind: Up) -> str:
 
 def down(gateway: str, kind: Down) -> str:
     return f"{ROOT}/{gateway}/down/{kind}"
+
+
+def chunk(gateway: str) -> str:
+    """Where the chunks of an image come (QoS 0); a gateway subscribes to it during a transfer only."""
+    return f"{down(gateway, Down.FIRMWARE)}/chunk"
 
 
 def up_tree(gateway: str = "+") -> str:

@@ -11,9 +11,11 @@ from typing import Protocol
 import msgspec
 
 from config.runtime.ready import announce
+from simulator.control import Wire
 from simulator.errors import AddressError, ListenError
 from simulator.modbus.settings import Personality, WireSettings
 from simulator.model import Model, PortKind
+from simulator.runtime.bootloader import Boot
 from simulator.runtime.control import serve_control
 from simulator.runtime.engine import Engine
 from simulator.runtime.modbus_rtu import serve_rtu
@@ -63,20 +65,25 @@ def _wire(model: Model, listen: Listen, *, tcp: bool) -> WireSettings:
 async def _open(engine: Engine, listen: Listen) -> AsyncIterator[tuple[str, Listener]]:
     for number, address in enumerate(listen.modbus_tcp, 1):
         wire = _wire(engine.model, listen, tcp=True)
-        engine.add_wire(_numbered(MODBUS_TCP, number), wire)
-        yield MODBUS_TCP, await serve_tcp(engine, address, wire)
+        boot = _add(engine, _numbered(MODBUS_TCP, number), wire)
+        yield MODBUS_TCP, await serve_tcp(engine, address, wire, boot)
     for number, link in enumerate(listen.modbus_rtu, 1):
         wire = _wire(engine.model, listen, tcp=False)
-        engine.add_wire(_numbered(MODBUS_RTU, number), wire)
-        yield MODBUS_RTU, await serve_rtu(engine, link, wire)
+        boot = _add(engine, _numbered(MODBUS_RTU, number), wire)
+        yield MODBUS_RTU, await serve_rtu(engine, link, wire, boot)
     for number, link in enumerate(listen.upslink, 1):
         if engine.model.upslink is None:
             raise AddressError(f"{engine.model.key} does not speak UPS-Link; `sim models` lists those that do")
         line = UpsLinkSettings() if listen.answer_ms is None else UpsLinkSettings(answer_ms=listen.answer_ms)
-        engine.add_wire(_numbered(UPSLINK, number), line)
-        yield UPSLINK, await serve_upslink(engine, link, line, engine.model.upslink)
+        boot = _add(engine, _numbered(UPSLINK, number), line)
+        yield UPSLINK, await serve_upslink(engine, link, line, engine.model.upslink, boot)
     for address in listen.control:
         yield "control", await serve_control(engine, address, listen.token)
+
+
+def _add(engine: Engine, name: str, wire: Wire) -> Boot:
+    engine.add_wire(name, wire)
+    return Boot(engine, name)
 
 
 def wires_of(model: Model) -> tuple[str, ...]:

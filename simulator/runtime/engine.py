@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from drivers.ups import Identity, Settings, Snapshot
+from simulator.bootloader.loader import Loader
 from simulator.control import Wire, perform
 from simulator.errors import ControlError
 from simulator.lines import Reply
@@ -58,6 +59,7 @@ class Engine:
             charge_pct=charge_pct,
             utc=self.clock.utc,
         )
+        self.loader = Loader(self._unit)
         self._scenario = scenario or Scenario()
         self._played_s = -1.0
         self._commands: deque[dict[str, object]] = deque(maxlen=COMMAND_LIMIT)
@@ -155,6 +157,7 @@ class Engine:
             **msgspec.to_builtins(unit.snapshot(datetime.now(UTC))),
             "identity": msgspec.to_builtins(identity),
             "settings": msgspec.to_builtins(unit.settings()),
+            "firmware": self.loader.state(),
             "simulator": {
                 "model": unit.model.key,
                 "now_s": unit.now_s,

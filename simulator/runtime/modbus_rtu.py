@@ -11,6 +11,7 @@ from simulator.modbus.faults import Reply, on_the_wire
 from simulator.modbus.replay import Source, responder_of
 from simulator.modbus.settings import WireSettings
 from simulator.modbus.wire import Request, RtuReceiver, rtu_frame, wire_s
+from simulator.runtime.bootloader import Boot
 from simulator.runtime.pty import Pty
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ MAX_WAITING = 4
 
 
 class RtuListener:
-    """Serves one pty; `address` is the path of the symbolic link to it."""
+    """Serves one pty; `address` is the path of the symbolic link to it. Without `boot` there is no boot loader."""
 
-    def __init__(self, source: Source, wire: WireSettings, link: str) -> None:
+    def __init__(self, source: Source, wire: WireSettings, link: str, boot: Boot | None) -> None:
         self._wire = wire
         self._responder = responder_of(source, wire)
         self._receiver = RtuReceiver(wire)
@@ -34,10 +35,21 @@ class RtuListener:
         self._loop = asyncio.get_running_loop()
         self._pty = Pty(link, self._receive, wire.faults.reopened)
         self.address = link
+        self._boot = boot
+        self._boot_line = boot.line(self._pty.write) if boot is not None else None
         self._answering = self._loop.create_task(self._answer_all(), name=f"modbus-rtu {link}")
 
     def _receive(self, data: bytes) -> None:
-        self._take(self._receiver.receive(data, self._loop.time()))
+        """The command to enter the boot loader is no frame, so the receiver may have its bytes too."""
+        now = self._loop.time()
+        if self._boot_line is not None:
+            self._boot_line.receive(data, now)
+        if not self._booting:
+            self._take(self._receiver.receive(data, now))
+
+    @property
+    def _booting(self) -> bool:
+        return self._boot is not None and self._boot.silent
 
     def _silent(self) -> None:
         self._take(self._receiver.silence(self._loop.time()))
@@ -57,6 +69,8 @@ class RtuListener:
         while True:
             request = await self._waiting.get()
             await self._until(request.ended_at)
+            if self._booting:
+                continue
             reply = self._responder.answer(request.pdu, self._loop.time())
             await self._until(self._loop.time() + self._wire.answer_ms / 1000)
             await self._send(reply)
@@ -78,6 +92,8 @@ class RtuListener:
         for start in range(0, len(frame), step):
             piece = frame[start : start + step]
             await self._until(began_at + wire_s(start + len(piece), baud))
+            if self._booting:
+                return
             self._pty.write(piece)
         self._receiver.replied(self._loop.time())
 
@@ -91,9 +107,11 @@ class RtuListener:
             self._silence.cancel()
         self._answering.cancel()
         await asyncio.gather(self._answering, return_exceptions=True)
+        if self._boot_line is not None:
+            self._boot_line.close()
         self._pty.close()
 
 
-async def serve_rtu(source: Source, link: str, wire: WireSettings) -> RtuListener:
+async def serve_rtu(source: Source, link: str, wire: WireSettings, boot: Boot | None = None) -> RtuListener:
     """Serve `source` on a new pty with a symbolic link to it at `link`; OSError if that cannot be made."""
-    return RtuListener(source, wire, link)
+    return RtuListener(source, wire, link, boot)

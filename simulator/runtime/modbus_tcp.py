@@ -15,6 +15,7 @@ from simulator.modbus.faults import on_the_wire
 from simulator.modbus.replay import Source, responder_of
 from simulator.modbus.settings import WireSettings
 from simulator.modbus.wire import MbapReceiver, NotModbus, Request, tcp_frame
+from simulator.runtime.bootloader import Boot
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ class TcpListener:
     second socket, bound but never listening, keeps the port ours meanwhile.
     """
 
-    def __init__(self, source: Source, wire: WireSettings, reservation: socket.socket) -> None:
-        self._wire = wire
+    def __init__(self, source: Source, wire: WireSettings, reservation: socket.socket, boot: Boot | None) -> None:
+        self._wire, self._boot = wire, boot
         self._responder = responder_of(source, wire)
         self._reservation = reservation
         self._listening: socket.socket | None = None
@@ -107,7 +108,9 @@ class TcpListener:
                 await writer.wait_closed()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
-        """Whether the session is to be closed now."""
+        """Whether the session is to be closed now. A unit in its boot loader says nothing here."""
+        if self._boot is not None and self._boot.silent:
+            return False
         reply = self._responder.answer(request.pdu, self._loop.time())
         if self._wire.answer_ms:
             await asyncio.sleep(self._wire.answer_ms / 1000)
@@ -153,7 +156,7 @@ def _bound(family: int, address: Any) -> socket.socket:  # Any: what getsockname
     return bound
 
 
-async def serve_tcp(source: Source, address: str, wire: WireSettings) -> TcpListener:
+async def serve_tcp(source: Source, address: str, wire: WireSettings, boot: Boot | None = None) -> TcpListener:
     """Serve `source` on HOST:PORT (port 0 takes a free one; IPv6 as [HOST]:PORT).
 
     ValueError if the address is not of that form, OSError if it cannot be had.
@@ -165,4 +168,4 @@ async def serve_tcp(source: Source, address: str, wire: WireSettings) -> TcpList
         host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
     family, _, _, _, place = found[0]
-    return TcpListener(source, wire, _bound(family, place))
+    return TcpListener(source, wire, _bound(family, place), boot)

@@ -56,8 +56,11 @@ async def _open(capture: Capture, listen: Listen) -> AsyncIterator[tuple[str, Li
         yield MODBUS_RTU, await serve_rtu(RecordedRegisters(capture), link, _modbus(capture, listen))
     for link in listen.upslink:
         line = UpsLinkSettings() if listen.answer_ms is None else UpsLinkSettings(answer_ms=listen.answer_ms)
-        dialogue = ReplayDialogue(RecordedReplies(capture), asyncio.get_running_loop().time)
-        yield UPSLINK, UpsLinkListener(dialogue, line, link)
+        yield UPSLINK, UpsLinkListener(lambda: _dialogue(capture), line, link)
+
+
+def _dialogue(capture: Capture) -> ReplayDialogue:
+    return ReplayDialogue(RecordedReplies(capture), asyncio.get_running_loop().time)
 
 
 def _modbus(capture: Capture, listen: Listen) -> WireSettings:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
+from simulator.runtime.bootloader import Boot
 from simulator.runtime.engine import Engine
 from simulator.runtime.pty import Pty
 from simulator.upslink.dialogue import Dialogue
@@ -32,15 +34,19 @@ class Speaks(Protocol):
 
 
 class UpsLinkListener:
-    """Serves one pty; `address` is the path of the symbolic link to it."""
+    """Serves one pty; `address` is the path of the symbolic link to it.
 
-    def __init__(self, dialogue: Speaks, wire: UpsLinkSettings, link: str) -> None:
-        self._wire = wire
-        self._dialogue = dialogue
+    `begin` gives the unit's side as it is after a reset. Without `boot` there is no boot loader.
+    """
+
+    def __init__(self, begin: Callable[[], Speaks], wire: UpsLinkSettings, link: str, boot: Boot | None = None) -> None:
+        self._wire, self._begin, self._boot = wire, begin, boot
+        self._dialogue = begin()
         self._waiting: asyncio.Queue[tuple[int, float]] = asyncio.Queue(MAX_WAITING)
         self._loop = asyncio.get_running_loop()
         self._pty = Pty(link, self._receive, wire.faults.reopened)
         self.address = link
+        self._boot_line = boot.line(self._pty.write) if boot is not None else None
         self._tasks = [
             self._loop.create_task(self._answer_all(), name=f"upslink {link}"),
             self._loop.create_task(self._alert(), name=f"upslink {link}, alerts"),
@@ -48,6 +54,9 @@ class UpsLinkListener:
 
     def _receive(self, data: bytes) -> None:
         now = self._loop.time()
+        self._take(data if self._boot_line is None else self._boot_line.receive(data, now), now)
+
+    def _take(self, data: bytes, now: float) -> None:
         for byte in data:
             if self._waiting.full():
                 log.debug("%s: a character was lost, %d wait", self.address, MAX_WAITING)
@@ -58,6 +67,8 @@ class UpsLinkListener:
         while True:
             byte, came_at = await self._waiting.get()
             await self._until(came_at + self._character_s(paced=False))
+            if self._booting:
+                continue
             reply = self._dialogue.hear(byte, came_at)
             if not reply:
                 continue
@@ -69,9 +80,22 @@ class UpsLinkListener:
     async def _alert(self) -> None:
         """Alerts go out at once, between two characters of an answer if it must be."""
         while True:
-            if alerts := self._dialogue.alerts():
-                self._pty.write(alerts)
+            if self._booting:
+                self._dialogue = self._begin()
+            else:
+                self._look()
             await asyncio.sleep(LOOK_S)
+
+    @property
+    def _booting(self) -> bool:
+        return self._boot is not None and self._boot.silent
+
+    def _look(self) -> None:
+        if alerts := self._dialogue.alerts():
+            self._pty.write(alerts)
+        if self._boot_line is not None:
+            now = self._loop.time()
+            self._take(self._boot_line.release(now), now)
 
     async def _put(self, data: bytes) -> None:
         """So that each character is over no sooner than the unit would have sent it."""
@@ -81,6 +105,8 @@ class UpsLinkListener:
             return
         for number, byte in enumerate(data, 1):
             await self._until(began_at + number * each_s)
+            if self._booting:
+                return
             self._pty.write(bytes([byte]))
 
     def _character_s(self, *, paced: bool) -> float:
@@ -99,9 +125,13 @@ class UpsLinkListener:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._boot_line is not None:
+            self._boot_line.close()
         self._pty.close()
 
 
-async def serve_upslink(engine: Engine, link: str, wire: UpsLinkSettings, profile: Profile) -> UpsLinkListener:
+async def serve_upslink(
+    engine: Engine, link: str, wire: UpsLinkSettings, profile: Profile, boot: Boot | None = None
+) -> UpsLinkListener:
     """Serve `engine` on a new pty with a symbolic link to it at `link`; OSError if that cannot be made."""
-    return UpsLinkListener(Dialogue(engine, profile, wire), wire, link)
+    return UpsLinkListener(lambda: Dialogue(engine, profile, wire), wire, link, boot)

@@ -111,7 +111,7 @@ _QUERIES: Mapping[str, Callable[[Truth], str | None]] = MappingProxyType(
         ">": _packs,
         "\x01": lambda truth: truth.identity.model,
         "n": lambda truth: truth.identity.serial,
-        "b": lambda truth: truth.profile.new_code,
+        "b": lambda truth: None if truth.profile.new_code is None else truth.identity.firmware,
         "V": lambda truth: truth.profile.old_code,
         "m": lambda truth: date_text(truth.identity.manufactured_on),
         "c": lambda truth: (truth.identity.name or "")[:NAME_LENGTH],

@@ -84,6 +84,16 @@ def test_open_alerts_are_listed_and_all_when_asked(ask: Asking) -> None:
     assert cells == [FIRING.id[:8], "critical", AT, "outage", "big", "one", "low_battery", "firing"]
 
 
+def test_where_there_are_no_alerts_it_says_so(ask: Asking, registry: Registry) -> None:
+    with registry.writing() as connection:
+        alerting.keep_alerts(connection, [replace(FIRING, phase=Phase.RESOLVED, resolved_at=NOW)])
+    said = ask("alert", "list")
+    assert (said.stdout, said.stderr) == ("", "no alert is open: `--all` lists those that are over too\n")
+    assert ask.lines("alert", "list") == []
+    ask("device", "add", ".", "pi-1/rack-2", "--owner", "Ada")
+    assert ask("alert", "list", ".", "--all", "--device", "pi-1/rack-2").stderr == "there are no alerts\n"
+
+
 def test_an_alert_says_what_it_means_and_what_to_do(ask: Asking) -> None:
     shown = ask("alert", "show", ".", FIRING.id[:8]).stdout
     assert CATALOGUE["low_battery"].meaning in shown

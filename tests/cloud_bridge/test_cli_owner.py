@@ -48,8 +48,8 @@ def test_s22_an_owner_is_added_with_a_mail_channel_and_a_policy(ask: Asking) -> 
 def test_what_is_wrong_is_a_mistake_of_usage_with_every_place(ask: Asking) -> None:
     said = ask("owner", "add", ".", "a/b", "--mail", "nobody", "--time-zone", "Mars", status=2).stderr
     assert "name: expected printable characters without /" in said
-    assert "email: expected a mail address, as in ada@example.net, got 'nobody'" in said
-    assert "time_zone: expected a time zone's name, as in Europe/Berlin, got 'Mars'" in said
+    assert "--mail: expected a mail address, as in ada@example.net, got 'nobody'" in said
+    assert "--time-zone: expected a time zone's name, as in Europe/Berlin, got 'Mars'" in said
     assert ask.lines("owner", "list") == []
 
 
@@ -57,7 +57,7 @@ def test_the_real_program_says_so_too(ask: Asking) -> None:
     command: list[str | Path] = [PROGRAM, "cloud", "owner", "add", "--dir", ask.folder, "Ada", "--mail", "x\r\nBcc: y"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "email: expected a mail address" in done.stderr
+    assert "--mail: expected a mail address" in done.stderr
     missing: list[str | Path] = [PROGRAM, "cloud", "owner", "show", "--dir", ask.folder, "Eve"]
     done = subprocess.run(missing, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (

@@ -135,18 +135,33 @@ def test_a_policy_says_who_when_and_of_what(ada: Asking) -> None:
     assert ada("policy", "remove", ".", "night").stdout == "policy night is removed\n"
 
 
+def test_lengths_of_time_are_shown_as_options_take_them(ada: Asking) -> None:
+    ada("policy", "set", ".", "default", "--escalate-after", "90s", "--escalate-to", "mail", "--group", "5min")
+    shown = ada("policy", "show", ".", "default").stdout
+    assert re.search(r"^group +5min$", shown, re.MULTILINE)
+    assert re.search(r"^escalation +after 90s, channel mail$", shown, re.MULTILINE)
+    ada("rule", "add", ".", "hot", "--owner", "Ada", "--reading", "load_pct", "--above", "80", "--for", "5min")
+    assert re.search(r"^for +5min$", ada("rule", "show", ".", "hot").stdout, re.MULTILINE)
+
+
+def test_a_list_of_nothing_says_so_and_has_no_heading(ada: Asking) -> None:
+    said = ada("rule", "list")
+    assert (said.stdout, said.stderr) == ("", "there are none\n")
+    assert ada.lines("rule", "list") == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         pytest.param(["--quiet", "22:00"], "two times as 22:00-06:30", id="quiet from and never until"),
-        pytest.param(["--quiet", "25:00-06:30"], "quiet.since: expected a time of day", id="quiet from no hour"),
+        pytest.param(["--quiet", "25:00-06:30"], "--quiet: expected a time of day", id="quiet from no hour"),
         pytest.param(["--quiet-days", "mon"], "belong to --quiet", id="days without hours"),
         pytest.param(["--quiet", "22:00-06:00", "--quiet-days", "funday"], "mon,tue,wed", id="on no day"),
         pytest.param(["--escalate-to", "mail"], "belong together", id="escalation at no time"),
-        pytest.param(["--escalate-after", "5s", "--escalate-to", "mail"], "escalation.after_s", id="at once"),
+        pytest.param(["--escalate-after", "5s", "--escalate-to", "mail"], "--escalate-after: expected", id="at once"),
         pytest.param(["--group", "soon"], "90s, 15min, 2h, 7d", id="grouping for no time"),
         pytest.param(["--condition", "outge"], "did you mean 'outage'", id="a condition misspelled"),
-        pytest.param(["--device", "pi-9/x"], "devices[0]: no device", id="no device"),
+        pytest.param(["--device", "pi-9/x"], "--device: no device", id="no device"),
     ],
 )
 def test_a_policy_that_is_wrong_is_refused_when_it_is_saved(ada: Asking, words: list[str], said: str) -> None:
@@ -164,7 +179,7 @@ def test_a_rule_is_added_changed_and_removed(ada: Asking) -> None:
     (rule,) = ada.lines("rule", "show", ".", "hot")
     assert (rule["above"], rule["below"], rule["clear"], rule["for_s"]) == (None, 10, None, 300)
     assert (rule["devices"], rule["enabled"]) == (["pi-1/rack-1"], False)
-    assert "clear: expected at least 10" in ada("rule", "set", ".", "hot", "--clear", "9", status=2).stderr
+    assert "--clear: expected at least 10" in ada("rule", "set", ".", "hot", "--clear", "9", status=2).stderr
     assert ada("rule", "remove", ".", "hot").stdout == "rule hot is removed\n"
 
 
@@ -197,13 +212,13 @@ def test_a_silence_to_come_begins_when_it_says_in_utc_unless_it_names_a_zone(ask
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param([], "no silence is for ever", id="without an end"),
+        pytest.param([], "--until: expected one of --until and --for: no silence is for ever", id="without an end"),
         pytest.param(["--for", "2h", "--until", "2099-01-01T00:00:00Z"], "one of", id="with two ends"),
         pytest.param(["--until", "2020-01-01"], "still to come", id="that is over"),
         pytest.param(["--until", "later"], "2026-11-24T08:00:00Z", id="until no time"),
         pytest.param(
             ["--for", "367d"],
-            "for_s: expected a whole number from 60 to 31622400, got 31708800",
+            "--for: expected a whole number from 60 to 31622400, got 31708800",
             id="for longer than a year",
         ),
     ],

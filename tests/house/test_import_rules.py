@@ -35,6 +35,7 @@ LEGAL = {
     "cloud_bridge/cli_api.py": "",
     "cloud_bridge/cli_channel.py": "",
     "cloud_bridge/cli_device.py": "",
+    "cloud_bridge/cli_firmware.py": "",
     "cloud_bridge/cli_rule.py": "",
     "cloud_bridge/cli_owner.py": "",
     "cloud_bridge/cli_policy.py": "",

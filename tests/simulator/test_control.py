@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.ups import Flag
+from simulator.bootloader.loader import Loader
 from simulator.control import VERBS, Wire, perform
 from simulator.errors import ControlError
 from simulator.modbus.settings import WireSettings
@@ -23,6 +24,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._unit = unit_of()
+        self.loader = Loader(self._unit)
         self._wires = {"modbus-tcp": WireSettings(), "modbus-rtu": WireSettings()}
         self.speed = 1.0
         self.held = False

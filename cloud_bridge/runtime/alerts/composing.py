@@ -10,10 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from cloud_bridge import links
-from cloud_bridge.alerts.conditions import OUTAGE, STABLE, UNSTABLE
+from cloud_bridge.alerts.conditions import LASTING, OUTAGE, STABLE, UNSTABLE
 from cloud_bridge.alerts.delivery import Parcel, notice_id, worst
 from cloud_bridge.alerts.model import Alert, Kind, Subject, What
-from cloud_bridge.alerts.notice import About, Item, Links, Notice, Notification, Series
+from cloud_bridge.alerts.notice import About, Item, Links, Notice, Notification
 from cloud_bridge.alerts.standing import Mute
 from cloud_bridge.alerts.terms import Channel, Device, Directory
 from cloud_bridge.alerts.watch.incidents import labels_listed
@@ -26,11 +26,15 @@ from cloud_bridge.store.registry import alerting, heard, reasons
 from cloud_bridge.store.registry.reasons import Reason
 from cloud_bridge.store.registry.registry import Registry
 from cloud_bridge.store.series import History
-from drivers.ups import CATALOGUE
+from drivers.ups import CATALOGUE, NOTHING, EventType
 
 LISTS = frozenset({"units_listed", "sites_listed"})
 """Details of an incident that are lists."""
 DISABLED = "notifications_disabled"
+ENABLED = "notifications_on_again"
+"""No type of the catalogue: nothing but the digest at the end of a mute says it."""
+ALL_ALERTS = "ridethrough cloud alert list --dir FOLDER --all --device"
+"""The command that lists a device's alerts."""
 _OF_MUTES = frozenset({About.MUTED, About.DIGEST})
 _LINKED = frozenset({About.ALERT, About.MUTED, About.DIGEST})
 """What somebody may unsubscribe from."""
@@ -77,7 +81,7 @@ class Composer:
             mutes = heard.all_mutes(connection) if any(one.about in _OF_MUTES for one in parcel) else {}
         items = tuple(self._with_link(parcel, *each, mutes) for each in _items(parcel, found, told, view.directory))
         items = tuple(self._with_readings(item, found.get(item.alert), now) for item in items)
-        first = parcel[0]
+        first, charted = parcel[0], self._charted(items, found, channel)
         owner = view.directory.owners.get(channel.owner or 0)
         policy = view.directory.policies.get(first.policy or 0)
         return Notice(
@@ -93,8 +97,9 @@ class Composer:
             until=first.until,
             left_out=sum(one.left_out for one in parcel),
             links=self._links(parcel, channel, mutes, now),
-            series=self._series(items, found, channel),
+            series=self._looked_up(lambda history: history.last_hour(*charted), ()) if charted else (),
             mutes_critical=self._mutes_critical,
+            on_battery=self._looked_up(lambda history: history.on_battery(*charted), ()) if charted else (),
         )
 
     def _links(self, parcel: Parcel, channel: Channel, mutes: Mapping[int, Mute], now: int) -> Links:
@@ -119,17 +124,18 @@ class Composer:
         link = self._turn_on(one, mutes) if len(parcel) > 1 else ""
         return msgspec.structs.replace(item, do_this=f"Turn its notifications on again: {link}") if link else item
 
-    def _series(self, items: tuple[Item, ...], found: Mapping[str, Alert], channel: Channel) -> tuple[Series, ...]:
-        """Of a mail about one unit."""
+    def _charted(
+        self, items: tuple[Item, ...], found: Mapping[str, Alert], channel: Channel
+    ) -> tuple[str, str, int] | None:
+        """Gateway, unit, and until when a chart is of them: in a mail about one unit."""
         units = {found[item.alert].subject for item in items if item.alert in found}
         if channel.kind != "mail" or len(units) != 1:
-            return ()
+            return None
         (subject,) = units
         if subject.kind is not Kind.UNIT:
-            return ()
+            return None
         gateway, _, unit = subject.name.partition("/")
-        until = max(item.at for item in items)
-        return self._looked_up(lambda history: history.last_hour(gateway, unit, until), ())
+        return gateway, unit, max(item.at for item in items)
 
     def _with_readings(self, item: Item, alert: Alert | None, now: int) -> Item:
         """An outage is told with what the battery has left: its event has it only if it was read in the same moment."""
@@ -184,21 +190,22 @@ def _items(
 
 def _muted_item(one: Notification, device: Device, directory: Directory) -> Item:
     kind = CATALOGUE[DISABLED]
+    count = one.left_out
     is_off = one.until is not None and one.until > one.created_at
     site = directory.sites.get(device.site or 0)
     return Item(
         alert="",
         number=0,
         what=What.NOTED,
-        stage=DISABLED,
+        stage=DISABLED if is_off else ENABLED,
         severity=one.severity,
         label=device.label,
         place=site.name if site else "",
         at=one.created_at,
         onset_at=one.created_at,
-        happened=f"{one.left_out} of its notifications were not sent.",
+        happened=f"{count} of its notifications {'was' if count == 1 else 'were'} not sent.",
         meaning=kind.meaning if is_off else "They were off, since there were too many; they are on again.",
-        do_this=kind.do_this if is_off else "Look at its events.",
+        do_this=kind.do_this if is_off else f"See what they were: {ALL_ALERTS} {device.gateway}/{device.unit}",
     )
 
 
@@ -220,10 +227,17 @@ def _item(alert: Alert, step: Reason | None, number: int, directory: Directory) 
         onset_at=alert.onset_at,
         happened=_sentence(step.reason if step else ""),
         meaning=kind.meaning if kind else "",
-        do_this=kind.do_this if kind else "",
+        do_this=_advice(kind, what),
         details={name: value for name, value in alert.details.items() if name not in LISTS},
         lists=labels_listed(alert.details),
     )
+
+
+def _advice(kind: EventType | None, what: What) -> str:
+    """Nothing is to be done about what came and went; of a moment what to do stays."""
+    if kind is None:
+        return ""
+    return NOTHING if what is What.SUMMARY and kind.name in LASTING else kind.do_this
 
 
 def _unsteady(alert: Alert, what: What) -> str:

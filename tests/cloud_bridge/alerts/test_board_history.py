@@ -37,6 +37,7 @@ def test_s17_what_began_and_ended_in_a_backlog_gives_one_summary() -> None:
         Severity.CRITICAL,
     )
     assert unit.reasons == ["low battery: it came and went while the gateway was not heard"]
+    assert "times" not in unit.last.details
     assert (unit.backlog_over(2), unit.waits(10_000)) == ([], [])
 
 

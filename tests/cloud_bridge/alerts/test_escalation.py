@@ -145,6 +145,23 @@ def test_what_is_still_so_when_it_is_over_is_told(holds: tuple[Given, ...], unti
     assert [each.channel for each in notices(standing, over("rack-1"), until)] == [1]
 
 
+@pytest.mark.parametrize(
+    ("unstable", "said"),
+    [
+        pytest.param(False, "low battery: it began 1 h 30 min ago and is still so.", id="what lasts"),
+        pytest.param(True, "on battery, coming and going: it began 1 h 30 min ago", id="what comes and goes"),
+    ],
+)
+def test_what_is_told_late_says_what_happened_and_since_when(unstable: bool, said: str) -> None:
+    began = NOW - 30 * MINUTE
+    standing = withheld(silence(until=NOW + HOUR))
+    one = msgspec.structs.replace(
+        OUTAGE, stage="low_battery", peak="on_battery", unstable=unstable, since=began, onset_at=began
+    )
+    (change,) = resumed(msgspec.structs.replace(standing, alerts={one.id: one}), NOW + HOUR)
+    assert change.reason.startswith(said)
+
+
 def test_what_an_incident_covered_is_told_when_that_is_over() -> None:
     site = alert("cellar", "site_outage")
     standing = withheld(is_open(site), told(site, "ann-mail"))

@@ -49,22 +49,22 @@ def test_no_readings_make_no_picture() -> None:
 )
 def test_each_unit_has_a_panel(units: list[str], panels: int) -> None:
     image = picture(notice(item(), series=tuple(hour(f"reading {n}", unit) for n, unit in enumerate(units))))
-    assert image.size == (1280, 300 * panels)
+    assert image.size == (1280, 340 * panels)
 
 
 def test_the_time_on_battery_is_shaded_from_the_onset_to_the_end_and_no_further() -> None:
     began, ended = NOW - HOUR // 2, NOW - HOUR // 4
     one = item(onset_at=began, at=ended, what=What.RESOLVED)
     image = picture(notice(one, series=(hour(level=20.0),)))
-    # The plot reaches from x 56 to 626; y 60 is above the line at 20 %.
-    assert not near(colour(image, 56 + 142, 60), BAND)
-    assert near(colour(image, 56 + 356, 60), BAND)
-    assert not near(colour(image, 56 + 500, 60), BAND)
+    # The plot reaches from x 80 to 626; y 50 is above the line at 20 %.
+    assert not near(colour(image, 80 + 142, 50), BAND)
+    assert near(colour(image, 80 + 356, 50), BAND)
+    assert not near(colour(image, 80 + 500, 50), BAND)
 
 
 def test_while_it_lasts_the_shade_reaches_the_right_edge() -> None:
     image = picture(notice(item(onset_at=NOW - HOUR // 4, at=NOW), series=(hour(level=20.0),)))
-    assert near(colour(image, 622, 60), BAND)
+    assert near(colour(image, 622, 50), BAND)
 
 
 @pytest.mark.parametrize(("age_ms", "shown"), [(60_000, True), (600_000, False)], ids=["fresh", "old"])
@@ -73,14 +73,28 @@ def test_a_last_reading_is_drawn_to_the_edge_while_it_is_fresh_and_no_further_wh
 ) -> None:
     points = ((NOW - HOUR // 2, 50.0), (NOW - age_ms, 50.0))
     image = picture(notice(item("overload", at=NOW), series=(Series(label="load", unit="%", points=points),)))
-    # y 76 is the line at 50 %.
-    assert near(colour(image, 500, 76), (0, 95, 168))
-    assert near(colour(image, 624, 76), (0, 95, 168)) is shown
+    # y 86 is the line at 50 %.
+    assert near(colour(image, 500, 86), (0, 95, 168))
+    assert near(colour(image, 624, 86), (0, 95, 168)) is shown
 
 
 def test_what_is_no_outage_is_not_shaded() -> None:
     image = picture(notice(item("overload", onset_at=NOW - HOUR // 2), series=(hour(level=20.0),)))
-    assert not near(colour(image, 500, 60), BAND)
+    assert not near(colour(image, 500, 50), BAND)
+
+
+def test_earlier_outages_of_the_hour_are_shaded_too() -> None:
+    spans = ((NOW - 2 * HOUR, NOW - HOUR * 3 // 4), (NOW - HOUR // 8, None))
+    image = picture(notice(item("overload"), series=(hour(level=20.0),), on_battery=spans))
+    assert [near(colour(image, x, 50), BAND) for x in (100, 300, 600)] == [True, False, True]
+
+
+def test_its_labels_can_be_read_where_the_whole_is_284_pixels_wide() -> None:
+    """A mail on a telephone of 360."""
+    image = picture(notice(item(), series=(hour(),)))
+    # Under the axis (y 138) there are the hours alone.
+    inked = [y for y in range(290, 340) if any(sum(image.getpixel((x, y))) < 300 for x in range(160, 1280))]  # type: ignore[arg-type]  # of RGB
+    assert (max(inked) - min(inked) + 1) * 284 / 1280 >= 5.0
 
 
 def test_the_axis_is_labelled_in_the_owner_s_time_zone() -> None:

@@ -181,7 +181,7 @@ def test_the_last_hour_is_a_picture_inside_the_mail_of_at_most_40_kb() -> None:
     assert isinstance(content, bytes)
     assert len(content) <= 40 * 1024
     with Image.open(io.BytesIO(content)) as image:
-        assert image.size == (1280, 600)
+        assert image.size == (1280, 680)
     assert "The hour before: battery charge, load (real power), runtime remaining" in body(message, "html")
 
 

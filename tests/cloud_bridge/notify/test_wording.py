@@ -206,6 +206,21 @@ def test_of_hundreds_of_steps_the_gravest_are_told_in_full_and_each_of_the_other
     assert len(brief(said)) <= 2 * BRIEF_LENGTH
 
 
+def test_of_several_steps_of_one_alert_the_newest_is_told_whole_and_of_the_others_what_happened() -> None:
+    began = item(happened="The mains failed.")
+    worse = item("low_battery", number=3, at=NOW + 60_000, happened="The battery is low.")
+    over = item("mains_restored", number=4, at=NOW + 90_000, what=What.RESOLVED, happened="The mains are back.")
+    other = item(label="rack-2", alert="b" * 32, happened="The mains failed there.")
+    for said in (text(notice(began, worse, other)), brief(notice(began, worse, other))):
+        assert all(said.count(one.happened) == 1 for one in (began, worse, other))
+        assert said.count("Shut the load down now.") == 1
+        assert said.count("Check the supply.") == 1, "rack-2's alone"
+    assert text(notice(began, worse)).count("87.5 %") == 1
+    assert text(notice(began, worse)).count(worse.meaning) == 1
+    assert began.meaning not in text(notice(began, worse))
+    assert "What to do now" not in text(notice(began, over)), "it is over"
+
+
 def test_s6_for_chats_no_link_mention_or_mark_up_is_left() -> None:
     said = for_chat(brief(notice(item(label=HOSTILE, happened=HOSTILE, lists=(HOSTILE,)))))
     assert not set("[]<>@`\r\x1b") & set(said)

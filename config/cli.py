@@ -26,7 +26,7 @@ _ROOMS = ("cloud_bridge", "config", "drivers", "gateway", "simulator")
 # Said here so that listing the commands imports none. Another package's is listed by its package.
 _HELP = {
     "cloud": "Run the cloud side: broker, ingest, and what is stored.",
-    "demo": "All of it on this machine: simulated UPSs, gateway, broker, bridge.",
+    "demo": "All of it on this machine: UPSs, gateway, broker, bridge.",
     "firmware": "Keep firmware releases and sign them.",
     "gateway": "Run the gateway beside the UPSs.",
     "poll": "Read one UPS now.",
